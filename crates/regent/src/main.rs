@@ -1,0 +1,2 @@
+//! Regent: policy as code for Kubernetes.
+fn main() {}

@@ -1,0 +1,26 @@
+//! Rego as OPA runs it, with limits: parse, compile, evaluate, and what a program reads.
+//!
+//! ```text
+//! source ─ parse ─▶ ast::Module ─ compile ─▶ lowered rules ─ plan ─▶ Program ─ eval ─▶ value | undefined | error
+//! ```
+//!
+//! Pure: no files, network, environment, clock or threads; what is needed is handed in through [`Context`].
+
+pub mod ast;
+pub mod builtins;
+pub mod compile;
+pub mod error;
+mod exec;
+pub mod json;
+pub mod number;
+pub mod parse;
+mod plan;
+pub mod print;
+mod program;
+pub mod types;
+pub mod value;
+
+pub use error::{Code, Error};
+pub use number::Number;
+pub use program::{CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, compile};
+pub use value::{Object, Set, Value};

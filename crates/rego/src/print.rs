@@ -1,0 +1,1 @@
+//! Rego text of terms, expressions and rules, as OPA's `String()` methods write them (error messages use it).

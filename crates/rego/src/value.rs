@@ -1,0 +1,390 @@
+//! Values as OPA has them: ordered, cheap to clone, shared between threads.
+//!
+//! Short strings live inline, containers behind an `Arc`. Objects and sets are sorted slices, so iteration, printing
+//! and comparing need no further work.
+
+use crate::number::Number;
+use smol_str::SmolStr;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// A Rego value.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// `null`.
+    Null,
+    /// `true`, `false`.
+    Bool(bool),
+    /// A number with its text.
+    Number(Number),
+    /// A string.
+    String(SmolStr),
+    /// An array.
+    Array(Arc<Vec<Value>>),
+    /// An object; keys may be any value.
+    Object(Arc<Object>),
+    /// A set.
+    Set(Arc<Set>),
+}
+
+/// Entries sorted by key, keys unique.
+#[derive(Clone, Debug, Default)]
+pub struct Object {
+    entries: Vec<(Value, Value)>,
+}
+
+/// Items sorted, unique.
+#[derive(Clone, Debug, Default)]
+pub struct Set {
+    items: Vec<Value>,
+}
+
+/// Up to this many entries a scan over string keys beats a binary search.
+const SCAN: usize = 12;
+
+impl Object {
+    /// From entries in any order; of equal keys the last one wins (as JSON readers do).
+    pub fn from_entries(mut entries: Vec<(Value, Value)>) -> Object {
+        if !entries.is_sorted_by(|a, b| a.0 < b.0) {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            let mut out: Vec<(Value, Value)> = Vec::with_capacity(entries.len());
+            for e in entries {
+                match out.last_mut() {
+                    Some(last) if last.0 == e.0 => *last = e,
+                    _ => out.push(e),
+                }
+            }
+            entries = out;
+        }
+        Object { entries }
+    }
+
+    /// The value at a key.
+    pub fn get(&self, key: &Value) -> Option<&Value> {
+        if let Value::String(s) = key {
+            return self.get_str(s);
+        }
+        let at = self.entries.binary_search_by(|e| e.0.cmp(key)).ok()?;
+        self.entries.get(at).map(|e| &e.1)
+    }
+
+    /// The value at a string key.
+    pub fn get_str(&self, key: &str) -> Option<&Value> {
+        if self.entries.len() <= SCAN {
+            return self
+                .entries
+                .iter()
+                .find(|e| matches!(&e.0, Value::String(s) if s.as_str() == key))
+                .map(|e| &e.1);
+        }
+        let at = self
+            .entries
+            .binary_search_by(|e| match &e.0 {
+                Value::String(s) => s.as_str().cmp(key),
+                other => other.rank().cmp(&Value::STRING_RANK),
+            })
+            .ok()?;
+        self.entries.get(at).map(|e| &e.1)
+    }
+
+    /// Sets the value at a key.
+    pub fn insert(&mut self, key: Value, value: Value) {
+        match self.entries.binary_search_by(|e| e.0.cmp(&key)) {
+            Ok(at) => {
+                if let Some(e) = self.entries.get_mut(at) {
+                    e.1 = value;
+                }
+            }
+            Err(at) => self.entries.insert(at, (key, value)),
+        }
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, key: &Value) -> Option<Value> {
+        let at = self.entries.binary_search_by(|e| e.0.cmp(key)).ok()?;
+        Some(self.entries.remove(at).1)
+    }
+
+    /// A mutable look at the value of a key.
+    pub fn get_mut(&mut self, key: &Value) -> Option<&mut Value> {
+        let at = self.entries.binary_search_by(|e| e.0.cmp(key)).ok()?;
+        self.entries.get_mut(at).map(|e| &mut e.1)
+    }
+
+    /// Entries in key order.
+    pub fn iter(&self) -> std::slice::Iter<'_, (Value, Value)> {
+        self.entries.iter()
+    }
+
+    /// Entries as a sorted slice.
+    pub fn entries(&self) -> &[(Value, Value)] {
+        &self.entries
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// No entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl Set {
+    /// From items in any order; of equal items the first one stays.
+    pub fn from_items(mut items: Vec<Value>) -> Set {
+        if !items.is_sorted_by(|a, b| a < b) {
+            items.sort();
+            items.dedup();
+        }
+        Set { items }
+    }
+
+    /// Whether a value is in it.
+    pub fn contains(&self, value: &Value) -> bool {
+        self.find(value).is_some()
+    }
+
+    /// The item equal to a value, as it was written when put in.
+    pub fn find(&self, value: &Value) -> Option<&Value> {
+        let at = self.items.binary_search(value).ok()?;
+        self.items.get(at)
+    }
+
+    /// Puts a value in; false when it was there.
+    pub fn insert(&mut self, value: Value) -> bool {
+        match self.items.binary_search(&value) {
+            Ok(_) => false,
+            Err(at) => {
+                self.items.insert(at, value);
+                true
+            }
+        }
+    }
+
+    /// Items in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Value> {
+        self.items.iter()
+    }
+
+    /// Items as a sorted slice.
+    pub fn items(&self) -> &[Value] {
+        &self.items
+    }
+
+    /// How many items.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// No item.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl Value {
+    const STRING_RANK: u8 = 4;
+
+    /// A string value.
+    pub fn string(s: impl AsRef<str>) -> Value {
+        Value::String(SmolStr::new(s.as_ref()))
+    }
+
+    /// An array value.
+    pub fn array(items: Vec<Value>) -> Value {
+        Value::Array(Arc::new(items))
+    }
+
+    /// A set value.
+    pub fn set(items: Vec<Value>) -> Value {
+        Value::Set(Arc::new(Set::from_items(items)))
+    }
+
+    /// An object value; of equal keys the last one wins.
+    pub fn object(entries: Vec<(Value, Value)>) -> Value {
+        Value::Object(Arc::new(Object::from_entries(entries)))
+    }
+
+    /// An object with string keys.
+    pub fn record<const N: usize>(entries: [(&str, Value); N]) -> Value {
+        Value::object(entries.into_iter().map(|(k, v)| (Value::string(k), v)).collect())
+    }
+
+    /// The field of an object by name; `None` for anything else.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Value::Object(o) => o.get_str(key),
+            _ => None,
+        }
+    }
+
+    /// Field after field.
+    pub fn path<'a>(&'a self, keys: &[&str]) -> Option<&'a Value> {
+        keys.iter().try_fold(self, |v, k| v.get(k))
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// The integer, if it is one that fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::Number(n) => n.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is an array.
+    pub fn as_array(&self) -> Option<&[Value]> {
+        match self {
+            Value::Array(a) => Some(a),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is one.
+    pub fn as_object(&self) -> Option<&Object> {
+        match self {
+            Value::Object(o) => Some(o),
+            _ => None,
+        }
+    }
+
+    /// What Rego's reference step does: object by key, array by integer, set by member.
+    pub fn lookup(&self, key: &Value) -> Option<&Value> {
+        match self {
+            Value::Object(o) => o.get(key),
+            Value::Array(a) => a.get(usize::try_from(key.as_i64()?).ok()?),
+            Value::Set(s) => s.find(key),
+            _ => None,
+        }
+    }
+
+    /// OPA's name of the type, as `type_name` gives it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+            Value::Set(_) => "set",
+        }
+    }
+
+    /// Place of the type in OPA's order: null < false < true < number < string < array < object < set.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Value::Null => 0,
+            Value::Bool(false) => 1,
+            Value::Bool(true) => 2,
+            Value::Number(_) => 3,
+            Value::String(_) => Self::STRING_RANK,
+            Value::Array(_) => 5,
+            Value::Object(_) => 6,
+            Value::Set(_) => 7,
+        }
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a == b,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::Array(a), Value::Array(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Value::Object(a), Value::Object(b)) => Arc::ptr_eq(a, b) || a.entries == b.entries,
+            (Value::Set(a), Value::Set(b)) => Arc::ptr_eq(a, b) || a.items == b.items,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    /// OPA's order (`evaluator.md` §4): arrays and sets item by item then by length; objects by sorted key, then that
+    /// key's value, interleaved, then by length.
+    fn cmp(&self, other: &Value) -> Ordering {
+        match (self, other) {
+            (Value::Number(a), Value::Number(b)) => a.cmp(b),
+            (Value::String(a), Value::String(b)) => a.as_str().cmp(b.as_str()),
+            (Value::Array(a), Value::Array(b)) => {
+                if Arc::ptr_eq(a, b) {
+                    return Ordering::Equal;
+                }
+                a.as_slice().cmp(b.as_slice())
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                if Arc::ptr_eq(a, b) {
+                    return Ordering::Equal;
+                }
+                a.entries.cmp(&b.entries)
+            }
+            (Value::Set(a), Value::Set(b)) => {
+                if Arc::ptr_eq(a, b) {
+                    return Ordering::Equal;
+                }
+                a.items.cmp(&b.items)
+            }
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl std::hash::Hash for Value {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        state.write_u8(self.rank());
+        match self {
+            Value::Null | Value::Bool(_) => {}
+            Value::Number(n) => n.hash(state),
+            Value::String(s) => s.hash(state),
+            Value::Array(a) => a.hash(state),
+            Value::Object(o) => o.entries.hash(state),
+            Value::Set(s) => s.items.hash(state),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(i: i64) -> Value {
+        Value::Number(Number::from(i))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Value {
+        Value::string(s)
+    }
+}
