@@ -19,6 +19,7 @@ pub mod print;
 mod program;
 pub mod types;
 pub mod value;
+pub mod yaml;
 
 pub use error::{Code, Error};
 pub use number::Number;
