@@ -11,6 +11,7 @@ pub mod builtins;
 pub mod compile;
 pub mod error;
 mod exec;
+mod go_text;
 pub mod json;
 pub mod number;
 pub mod parse;
@@ -20,6 +21,7 @@ mod program;
 pub mod types;
 pub mod value;
 pub mod yaml;
+pub mod value_text;
 
 pub use error::{Code, Error};
 pub use number::Number;

@@ -1,8 +1,18 @@
-//! OPA's built-in functions: one table, a file a family.
+//! OPA's built-in functions: one list of what OPA declares, one table of what is implemented per family.
+//!
+//! A family is a file with `pub(crate) const TABLE: Table = &[("plus", plus), ..]` and a line in [`FAMILIES`].
+//! Signatures and flags are not repeated there: `declared.tsv` holds them for all of OPA's built-ins.
+//! Operands are checked with the functions of [`operand`], whose texts are OPA's.
+
+pub(crate) mod operand;
+mod signature;
 
 use crate::error::Error;
 use crate::types::Type;
 use crate::value::Value;
+use rustc_hash::FxHashMap;
+use std::any::Any;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Which built-ins a program may call. Default: all that are implemented.
 #[derive(Clone, Debug, Default)]
@@ -14,9 +24,10 @@ pub struct Capabilities {
 /// What went wrong in a built-in.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// An operand of the wrong type: `eval_type_error`; undefined unless strict.
+    /// An operand of the wrong type: `eval_type_error`; undefined unless strict. Without the function's name, which
+    /// OPA puts before it (`plus: operand 1 must be number but got string`).
     Type(String),
-    /// Anything else of the function's own: `eval_builtin_error`; undefined unless strict.
+    /// Anything else of the function's own: `eval_builtin_error`; undefined unless strict. Without the function's name.
     Builtin(String),
     /// Ends the evaluation whatever the mode: a limit, a cancel.
     Halt(Error),
@@ -36,24 +47,82 @@ pub trait Host {
     fn random(&mut self) -> u64;
     /// A note of `trace`.
     fn note(&mut self, text: &str);
+    /// A line of `print`; the evaluation knows the place.
+    fn print(&mut self, text: &str);
     /// A compiled pattern is kept for the program's life (regex, glob), keyed by its text.
-    fn cache(&self) -> &crate::builtins::Cache;
+    fn cache(&self) -> &Cache;
 }
 
-/// Compiled patterns, shared by all evaluations of a program, bounded.
-#[derive(Debug, Default)]
-pub struct Cache {}
+/// Compiled patterns and the like, shared by all evaluations of a program, bounded.
+#[derive(Default)]
+pub struct Cache {
+    entries: Mutex<FxHashMap<(&'static str, String), Arc<dyn Any + Send + Sync>>>,
+}
 
-/// The implementation: operands in, value out; `None` is undefined.
-pub type Function = fn(&mut dyn Host, &[&Value]) -> Result<Option<Value>, Failure>;
+/// Entries kept at most; beyond it the cache starts anew (as cheap as any choice, and never wrong).
+const CACHE_ENTRIES: usize = 512;
+/// Longer keys are not kept: input could fill memory with them.
+const CACHE_KEY: usize = 4096;
+
+impl Cache {
+    /// The value made for a key of a kind ("regex", "glob"), made now if it is not there. Failures are not kept.
+    ///
+    /// # Errors
+    /// What `make` gives.
+    pub fn get_or_make<T: Any + Send + Sync, E>(
+        &self,
+        kind: &'static str,
+        key: &str,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        if key.len() > CACHE_KEY {
+            return make().map(Arc::new);
+        }
+        let id = (kind, key.to_string());
+        let found = self
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned();
+        if let Some(value) = found.and_then(|v| v.downcast::<T>().ok()) {
+            return Ok(value);
+        }
+        // Made outside the lock: two may make the same, which is only work done twice.
+        let value = Arc::new(make()?);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHE_ENTRIES {
+            entries.clear();
+        }
+        entries.insert(id, value.clone());
+        Ok(value)
+    }
+}
+
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cache")
+    }
+}
+
+/// What a built-in answers; `None` is undefined.
+pub type Answer = Result<Option<Value>, Failure>;
+
+/// The implementation: operands in (as many as declared), value out.
+pub type Function = fn(&mut dyn Host, &[&Value]) -> Answer;
+
+/// What a family implements.
+pub(crate) type Table = &'static [(&'static str, Function)];
 
 /// One built-in.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Builtin {
     /// OPA's name.
     pub name: &'static str,
-    /// Its signature in our shorthand, read once by [`signature`]: `"(string, array[any]) string"`.
+    /// Its signature, as OPA's type errors write types.
     pub signature: &'static str,
+    /// The signature as a [`Type::Function`].
+    pub declared: Type,
     /// Same operands, same answer.
     pub deterministic: bool,
     /// Yields several answers (`walk`): the function returns an array of them.
@@ -66,15 +135,83 @@ pub struct Builtin {
     pub function: Function,
 }
 
+impl Builtin {
+    /// How many operands it takes; `None`: any number.
+    pub fn arity(&self) -> Option<usize> {
+        match &self.declared {
+            Type::Function(args, None, _) => Some(args.len()),
+            _ => None,
+        }
+    }
+}
+
+/// All of OPA 1.17.1's built-ins: name, signature, infix, flags (n nondeterministic, r relation, d deprecated).
+const DECLARED: &str = include_str!("declared.tsv");
+
+/// Every family registers here.
+#[rustfmt::skip]
+const FAMILIES: &[Table] = &[
+];
+
 /// Every built-in that exists here, by name.
-pub fn find(_name: &str) -> Option<&'static Builtin> {
-    None
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    all().get(name)
+}
+
+/// All that exist here, in no order.
+pub fn all() -> &'static FxHashMap<&'static str, Builtin> {
+    static ALL: OnceLock<FxHashMap<&'static str, Builtin>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let functions: FxHashMap<&str, Function> = FAMILIES.iter().flat_map(|t| t.iter().copied()).collect();
+        let mut all = FxHashMap::default();
+        for line in DECLARED.lines() {
+            let mut fields = line.split('\t');
+            let (Some(name), Some(text)) = (fields.next(), fields.next()) else {
+                continue;
+            };
+            let infix = fields.next().filter(|s| !s.is_empty());
+            let flags = fields.next().unwrap_or("");
+            let (Some(function), Some(declared)) = (functions.get(name), signature::parse(text)) else {
+                continue;
+            };
+            let builtin = Builtin {
+                name,
+                signature: text,
+                declared,
+                deterministic: !flags.contains('n'),
+                relation: flags.contains('r'),
+                deprecated: flags.contains('d'),
+                infix,
+                function: *function,
+            };
+            all.insert(name, builtin);
+        }
+        all
+    })
 }
 
 /// Names of OPA 1.17.1's built-ins that are refused at load, with the reason.
-pub const REFUSED: &[(&str, &str)] = &[("http.send", "policies do not reach the network")];
+pub const REFUSED: &[(&str, &str)] = &[
+    ("http.send", "policies do not reach the network"),
+    ("net.lookup_ip_addr", "policies do not reach the network"),
+    ("opa.runtime", "there is no OPA process to describe"),
+    (
+        "providers.aws.sign_req",
+        "it only serves requests to the network, which policies do not reach",
+    ),
+    (
+        "rego.parse_module",
+        "it gives OPA's own syntax tree, which does not exist here",
+    ),
+    ("external_data", "external data providers are not supported yet"),
+];
+
+/// Why a built-in is refused, if it is.
+pub fn refused(name: &str) -> Option<&'static str> {
+    REFUSED.iter().find(|r| r.0 == name).map(|r| r.1)
+}
 
 /// The signature as a [`Type::Function`].
-pub fn signature(_builtin: &Builtin) -> Type {
-    Type::Any
+pub fn signature(builtin: &Builtin) -> &Type {
+    &builtin.declared
 }

@@ -1,0 +1,138 @@
+//! Operands with OPA's words when they do not fit. Places count from 1.
+
+use super::Failure;
+use crate::number::Number;
+use crate::value::{Object, Set, Value};
+use smol_str::SmolStr;
+
+/// `operand 1 must be number but got string`.
+pub(crate) fn must_be(place: usize, want: &str, got: &Value) -> Failure {
+    Failure::Type(format!("operand {place} must be {want} but got {}", type_text(got)))
+}
+
+/// `operand 1 must be one of {set, array} but got string`; with a single type the braces go.
+pub(crate) fn must_be_one_of(place: usize, want: &[&str], got: &Value) -> Failure {
+    match want {
+        [one] => must_be(place, one, got),
+        _ => must_be(place, &format!("one of {{{}}}", want.join(", ")), got),
+    }
+}
+
+/// A built-in's own error.
+pub(crate) fn error(text: impl Into<String>) -> Failure {
+    Failure::Builtin(text.into())
+}
+
+/// The type's name in operand errors.
+pub(crate) fn type_text(v: &Value) -> &'static str {
+    v.type_name()
+}
+
+fn at<'a>(args: &[&'a Value], place: usize) -> Result<&'a Value, Failure> {
+    let missing = || Failure::Type(format!("operand {place} is missing"));
+    args.get(place.wrapping_sub(1)).copied().ok_or_else(missing)
+}
+
+/// The operand, whatever it is.
+pub(crate) fn any<'a>(args: &[&'a Value], place: usize) -> Result<&'a Value, Failure> {
+    at(args, place)
+}
+
+/// A string operand.
+pub(crate) fn string<'a>(args: &[&'a Value], place: usize) -> Result<&'a SmolStr, Failure> {
+    match at(args, place)? {
+        Value::String(s) => Ok(s),
+        other => Err(must_be(place, "string", other)),
+    }
+}
+
+/// A number operand.
+pub(crate) fn number<'a>(args: &[&'a Value], place: usize) -> Result<&'a Number, Failure> {
+    match at(args, place)? {
+        Value::Number(n) => Ok(n),
+        other => Err(must_be(place, "number", other)),
+    }
+}
+
+/// A boolean operand.
+pub(crate) fn boolean(args: &[&Value], place: usize) -> Result<bool, Failure> {
+    match at(args, place)? {
+        Value::Bool(b) => Ok(*b),
+        other => Err(must_be(place, "boolean", other)),
+    }
+}
+
+/// A number operand that is written as a 64-bit integer.
+pub(crate) fn int(args: &[&Value], place: usize) -> Result<i64, Failure> {
+    match at(args, place)? {
+        Value::Number(n) => match n.as_i64() {
+            Some(i) => Ok(i),
+            None => Err(Failure::Type(format!(
+                "operand {place} must be integer number but got floating-point number"
+            ))),
+        },
+        other => Err(must_be(place, "number", other)),
+    }
+}
+
+/// An array operand.
+pub(crate) fn array<'a>(args: &[&'a Value], place: usize) -> Result<&'a [Value], Failure> {
+    match at(args, place)? {
+        Value::Array(a) => Ok(a),
+        other => Err(must_be(place, "array", other)),
+    }
+}
+
+/// An object operand.
+pub(crate) fn object<'a>(args: &[&'a Value], place: usize) -> Result<&'a Object, Failure> {
+    match at(args, place)? {
+        Value::Object(o) => Ok(o),
+        other => Err(must_be(place, "object", other)),
+    }
+}
+
+/// A set operand.
+pub(crate) fn set<'a>(args: &[&'a Value], place: usize) -> Result<&'a Set, Failure> {
+    match at(args, place)? {
+        Value::Set(s) => Ok(s),
+        other => Err(must_be(place, "set", other)),
+    }
+}
+
+/// OPA's error for an item of the wrong type in a collection.
+pub(crate) fn element(place: usize, collection: &Value, got: &Value, want: &[&str]) -> Failure {
+    let (of, got) = (type_text(collection), type_text(got));
+    Failure::Type(match want {
+        [one] => format!("operand {place} must be {of} of {one}s but got {of} containing {got}"),
+        _ => {
+            let want = want.join(", ");
+            format!("operand {place} must be {of} of (any of) {{{want}}} but got {of} containing {got}")
+        }
+    })
+}
+
+/// The items of an array or a set.
+pub(crate) fn items<'a>(args: &[&'a Value], place: usize) -> Result<&'a [Value], Failure> {
+    match at(args, place)? {
+        Value::Array(a) => Ok(a),
+        Value::Set(s) => Ok(s.items()),
+        other => Err(must_be_one_of(place, &["array", "set"], other)),
+    }
+}
+
+/// The strings of an array or a set of strings.
+pub(crate) fn strings<'a>(args: &[&'a Value], place: usize) -> Result<Vec<&'a str>, Failure> {
+    let items = items(args, place)?;
+    items
+        .iter()
+        .map(|v| match v {
+            Value::String(s) => Ok(s.as_str()),
+            other => Err(element(
+                place,
+                args.get(place - 1).copied().unwrap_or(&Value::Null),
+                other,
+                &["string"],
+            )),
+        })
+        .collect()
+}

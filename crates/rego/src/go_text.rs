@@ -1,0 +1,95 @@
+//! What Go's strconv and unicode packages do with text, where OPA's output shows it.
+
+use regex_syntax::hir::{ClassUnicode, HirKind};
+use std::fmt::Write;
+use std::sync::OnceLock;
+
+/// Go's `strconv.Quote`, appended.
+pub(crate) fn quote(out: &mut String, s: &str) {
+    quote_with(out, s, '"', false);
+}
+
+/// Go's quoting with a chosen quote; `ascii` escapes everything beyond ASCII.
+pub(crate) fn quote_with(out: &mut String, s: &str, quote: char, ascii: bool) {
+    out.reserve(s.len() + 2);
+    out.push(quote);
+    for c in s.chars() {
+        escape(out, c, quote, ascii);
+    }
+    out.push(quote);
+}
+
+fn escape(out: &mut String, c: char, quote: char, ascii: bool) {
+    // Writing to a String cannot fail.
+    match c {
+        '\\' => out.push_str("\\\\"),
+        _ if c == quote => {
+            out.push('\\');
+            out.push(c);
+        }
+        ' '..='~' => out.push(c),
+        '\x07' => out.push_str("\\a"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x0b' => out.push_str("\\v"),
+        '\0'..='\x1f' | '\x7f' => {
+            let _ = write!(out, "\\x{:02x}", c as u32);
+        }
+        _ if !ascii && is_print(c) => out.push(c),
+        _ if (c as u32) < 0x10000 => {
+            let _ = write!(out, "\\u{:04x}", c as u32);
+        }
+        _ => {
+            let _ = write!(out, "\\U{:08x}", c as u32);
+        }
+    }
+}
+
+/// Go's `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space, of Go's Unicode (15.0).
+pub(crate) fn is_print(c: char) -> bool {
+    static PRINT: OnceLock<Option<ClassUnicode>> = OnceLock::new();
+    match c {
+        ' '..='~' => true,
+        _ => in_class(&PRINT, r"[\pL\pM\pN\pP\pS&&\p{Age=15.0}]", c),
+    }
+}
+
+/// Whether a character is in a class given as a pattern, which is read once.
+pub(crate) fn in_class(cell: &OnceLock<Option<ClassUnicode>>, pattern: &str, c: char) -> bool {
+    let class = cell.get_or_init(|| match regex_syntax::parse(pattern).ok()?.into_kind() {
+        HirKind::Class(regex_syntax::hir::Class::Unicode(class)) => Some(class),
+        _ => None,
+    });
+    let Some(class) = class else { return false };
+    class
+        .ranges()
+        .binary_search_by(|r| {
+            if r.end() < c {
+                std::cmp::Ordering::Less
+            } else if r.start() > c {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        })
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn quotes_as_go() {
+        let q = |s: &str| {
+            let mut out = String::new();
+            super::quote(&mut out, s);
+            out
+        };
+        assert_eq!(
+            q("a\"\\\u{7}\n\u{1}\u{7f}é\u{a0}\u{200b}😀\u{10ffff}\u{fffd}"),
+            r#""a\"\\\a\n\x01\x7fé\u00a0\u200b😀\U0010ffff�""#
+        );
+    }
+}
