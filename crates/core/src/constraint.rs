@@ -1,0 +1,1 @@
+//! A template with parameters, match and enforcement action.

@@ -1,0 +1,1 @@
+//! Does a constraint apply to a review: a pure function a criterion.

@@ -1,0 +1,1 @@
+//! A kind of rule: its Rego and the schema of its parameters.
