@@ -20,8 +20,8 @@ pub mod print;
 mod program;
 pub mod types;
 pub mod value;
-pub mod yaml;
 pub mod value_text;
+pub mod yaml;
 
 pub use error::{Code, Error};
 pub use number::Number;
