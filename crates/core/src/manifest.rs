@@ -1,6 +1,22 @@
 //! YAML and JSON documents as Kubernetes reads them, with the place of every node.
+//!
+//! A file is cut into documents ([`split`]) before any of it is parsed, so a bad document hides no other and only one is
+//! in memory at a time. Places are made by reading a document again when someone asks: most documents have nothing to
+//! report.
 
-use regent_rego::Value;
+mod list;
+mod places;
+mod split;
+
+pub use places::Places;
+
+use regent_rego::{Value, json, yaml};
+use split::{Chunk, Form, Splitter};
+use std::collections::VecDeque;
+use std::fmt;
+
+/// Levels of nesting in a document before it is refused.
+const DEPTH: u32 = 200;
 
 /// A problem in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +31,18 @@ pub struct Problem {
     pub message: String,
 }
 
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.line, self.column) {
+            (0, _) => write!(f, "{}: {}", self.file, self.message),
+            (line, 0) => write!(f, "{}:{line}: {}", self.file, self.message),
+            (line, column) => write!(f, "{}:{line}:{column}: {}", self.file, self.message),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
 /// One document of a file.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -22,24 +50,146 @@ pub struct Document {
     pub index: usize,
     /// Which item of a `List` kind it was.
     pub item: Option<usize>,
-    /// What it says.
+    /// What it says; always an object.
     pub value: Value,
     /// Where its nodes stand.
     pub places: Places,
 }
 
-/// Line and column of each node of a document.
-#[derive(Clone, Debug, Default)]
-pub struct Places {}
+impl Document {
+    /// A string field at the top (`kind`, `apiVersion`); empty when it is not there.
+    pub fn field(&self, name: &str) -> &str {
+        self.value.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
 
-impl Places {
-    /// Line and column of the node at a path (keys, and indexes as decimal text), or of its nearest known ancestor.
-    pub fn find(&self, _path: &[&str]) -> (u32, u32) {
-        (1, 1)
+    /// The API group of `apiVersion`; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.field("apiVersion").rsplit_once('/').map_or("", |p| p.0)
+    }
+
+    /// `metadata.name`; empty when it is not there.
+    pub fn name(&self) -> &str {
+        let name = self.value.path(&["metadata", "name"]).and_then(Value::as_str);
+        name.unwrap_or_default()
+    }
+
+    /// Whether it is a recorded request, to be judged as one.
+    pub fn is_admission_review(&self) -> bool {
+        self.field("kind") == "AdmissionReview" && self.group() == "admission.k8s.io"
     }
 }
 
 /// Reads every document of a file, `List` kinds unrolled; a bad document is a problem and hides no other.
-pub fn read(_file: &str, _bytes: &[u8]) -> Vec<Result<Document, Problem>> {
-    Vec::new()
+pub fn read(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
+    documents(file, bytes).collect()
 }
+
+/// The documents of a file one by one; see [`read`].
+pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
+    Documents {
+        file: file.to_owned(),
+        chunks: Splitter::new(bytes),
+        ready: VecDeque::new(),
+        index: 0,
+    }
+}
+
+/// See [`documents`].
+#[derive(Debug)]
+pub struct Documents<'b> {
+    file: String,
+    chunks: Splitter<'b>,
+    /// Items of a `List` that wait for their turn.
+    ready: VecDeque<Result<Document, Problem>>,
+    index: usize,
+}
+
+impl Iterator for Documents<'_> {
+    type Item = Result<Document, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
+            let chunk = self.chunks.next()?;
+            match parse(&self.file, &chunk) {
+                Ok(None) => {}
+                Ok(Some((value, places))) => {
+                    let index = self.index;
+                    self.index += 1;
+                    list::unroll(&self.file, index, value, places, &mut self.ready);
+                }
+                Err(problem) => {
+                    self.index += 1;
+                    return Some(Err(problem));
+                }
+            }
+        }
+    }
+}
+
+/// One document; `None` when there is nothing in it.
+fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Problem> {
+    let start = (chunk.row, chunk.column);
+    let problem = |row, column, message| {
+        let (line, column) = chunk.in_file(row, column);
+        Problem {
+            file: file.to_owned(),
+            line,
+            column,
+            message,
+        }
+    };
+    let text = match std::str::from_utf8(chunk.bytes) {
+        Ok(text) => text,
+        Err(e) => {
+            let (row, column) = split::position(chunk.bytes, e.valid_up_to());
+            let message = match chunk.bytes {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16; save it as UTF-8",
+                _ => "the text is not UTF-8",
+            };
+            return Err(problem(row, column, message.to_owned()));
+        }
+    };
+    let value = read_value(text, chunk.form).map_err(|e| problem(e.row, e.col, e.message))?;
+    match value {
+        Value::Null => Ok(None),
+        Value::Object(_) => {
+            let places = Places::new(text, start);
+            Ok(Some((value, places)))
+        }
+        other => {
+            let (line, column) = Places::new(text, start).find(&[]);
+            let what = other.type_name();
+            let message = format!("a document must be an object with apiVersion and kind, this is of type {what}");
+            Err(Problem {
+                file: file.to_owned(),
+                line,
+                column,
+                message,
+            })
+        }
+    }
+}
+
+/// JSON where it is JSON, else YAML, of which JSON's syntax is a part.
+fn read_value(text: &str, form: Form) -> Result<Value, yaml::ReadError> {
+    let options = yaml::ReadOptions {
+        depth: DEPTH,
+        ..yaml::ReadOptions::strict()
+    };
+    if form == Form::Json {
+        let options = json::ReadOptions {
+            depth: DEPTH as usize,
+            refuse_duplicates: true,
+        };
+        if let Ok(value) = json::read(text.as_bytes(), options) {
+            return Ok(value);
+        }
+    }
+    yaml::read_with(text, options)
+}
+
+#[cfg(test)]
+mod tests;

@@ -397,7 +397,7 @@ fn number(n: &Number) -> String {
 }
 
 /// Sorts entries by [`key_order`], which is no total order: the standard sort may panic on such.
-fn merge_sort<'v>(mut entries: Vec<(String, &'v Value)>) -> Vec<(String, &'v Value)> {
+fn merge_sort(mut entries: Vec<(String, &Value)>) -> Vec<(String, &Value)> {
     if entries.len() < 2 {
         return entries;
     }

@@ -159,21 +159,18 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// The text of a block scalar begins in the line after its header, indented by what the first line with text has
-    /// more in the file than in the value.
+    /// The event stands at the first line that is not blank; the text begins as many lines above as it has line breaks
+    /// in front. Lines are indented by what that line has more in the file than in the value.
     fn block(&self, text: &str, span: Span) -> Kind {
-        let header = span.start.line();
-        let blank = |l: &&str| l.trim_start_matches(' ').is_empty();
+        let at = span.start.line();
+        let blank_lines = text.bytes().take_while(|&b| b == b'\n').count();
         let indent = |l: &str| l.len() - l.trim_start_matches(' ').len();
-        let in_file = self
-            .lines
-            .iter()
-            .skip(header)
-            .find(|l| !blank(l))
-            .map_or(0, |l| indent(l));
-        let in_value = text.lines().find(|l| !blank(l)).map_or(0, indent);
+        let in_file = self.lines.get(at.saturating_sub(1)).map_or(0, |l| indent(l));
+        let in_value = text
+            .get(blank_lines..)
+            .map_or(0, |t| indent(t.lines().next().unwrap_or_default()));
         Kind::Block {
-            row: u32::try_from(header + 1).unwrap_or(u32::MAX),
+            row: u32::try_from(at.saturating_sub(blank_lines)).unwrap_or(u32::MAX),
             col: u32::try_from(in_file.saturating_sub(in_value) + 1).unwrap_or(u32::MAX),
         }
     }
