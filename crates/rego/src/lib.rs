@@ -18,6 +18,7 @@ pub mod parse;
 mod plan;
 pub mod print;
 mod program;
+mod softfloat;
 pub mod types;
 pub mod value;
 pub mod value_text;

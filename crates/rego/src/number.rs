@@ -1,5 +1,10 @@
-//! Numbers as OPA has them: the text is the number (`evaluator.md` §4).
+//! Numbers as OPA has them: the text is the number.
+//!
+//! A number keeps the text it was written in. Comparing is exact whatever the length; arithmetic is that of
+//! [`crate::softfloat`], 64 bits of mantissa. No exponent, however large, costs more than the text is long.
 
+use crate::softfloat::Soft;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -15,34 +20,330 @@ pub enum Number {
 /// A number that is not a plain 64-bit integer.
 #[derive(Clone, Debug)]
 pub struct Decimal {
-    /// As written, or as OPA would print it.
-    pub text: Box<str>,
+    text: Box<str>,
+    /// Significant decimal digits where they cannot be read off the text (hexadecimal floats).
+    digits: Option<Box<str>>,
+    negative: bool,
+    /// The value is 0.d1d2d3... times ten to this, d1 not 0; `None`: the value is zero.
+    point: Option<i64>,
+    /// The value, if it is an integer of 64 bits (`1.0`, `1e2`).
+    int: Option<i64>,
 }
+
+impl Decimal {
+    /// As written, or as OPA would print it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let digits = self.digits.as_deref().unwrap_or(&self.text);
+        Parts {
+            negative: self.negative,
+            point: self.point,
+            digits: digits.as_bytes(),
+        }
+    }
+}
+
+/// Exponents beyond this are taken as this: the comparison of such numbers only sees "vast".
+const VAST: i64 = 1 << 40;
 
 impl Number {
     /// Reads JSON's number grammar; `None` if it is none.
     pub fn parse(text: &str) -> Option<Number> {
-        if let Ok(i) = text.parse::<i64>() {
-            return Some(Number::Int(i));
+        let bytes = text.as_bytes();
+        if let Some(n) = small_int(bytes) {
+            return Some(Number::Int(n));
         }
-        text.parse::<f64>().ok()?;
-        Some(Number::Text(Arc::new(Decimal { text: text.into() })))
+        let unsigned = bytes.strip_prefix(b"-").unwrap_or(bytes);
+        let (int, rest) = take_digits(unsigned);
+        if int.is_empty() || (int.len() > 1 && int.starts_with(b"0")) {
+            return None;
+        }
+        let rest = match rest.strip_prefix(b".") {
+            Some(rest) => {
+                let (fraction, rest) = take_digits(rest);
+                if fraction.is_empty() {
+                    return None;
+                }
+                rest
+            }
+            None => rest,
+        };
+        if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
+            let signless = exponent
+                .strip_prefix(b"-")
+                .or_else(|| exponent.strip_prefix(b"+"))
+                .unwrap_or(exponent);
+            let (digits, rest) = take_digits(signless);
+            if digits.is_empty() || !rest.is_empty() {
+                return None;
+            }
+        } else if !rest.is_empty() {
+            return None;
+        }
+        Some(Number::from_valid(text))
     }
 
-    /// The integer, if the text is one that fits.
+    /// What Go's `strconv.ParseFloat` takes (`+1`, `.5`, `1.`, `0x1p-2`, `1_0` only in hexadecimal), as `to_number`
+    /// does: the text is kept. Infinities, `NaN` and what overflows a double are refused.
+    pub fn parse_go_float(text: &str) -> Option<Number> {
+        if let Some(n) = Number::parse(text) {
+            return n.as_f64().is_finite().then_some(n);
+        }
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        if let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+            return hex_float(text, negative, hex);
+        }
+        let ok = unsigned
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+        if !ok || !text.parse::<f64>().ok()?.is_finite() {
+            return None;
+        }
+        Some(Number::from_valid(text))
+    }
+
+    /// From text known to be a decimal number.
+    pub(crate) fn from_valid(text: &str) -> Number {
+        if let Some(n) = small_int(text.as_bytes()) {
+            return Number::Int(n);
+        }
+        let negative = text.starts_with('-');
+        let point = find_point(text.as_bytes());
+        Number::Text(Arc::new(Decimal::new(text, None, negative, point)))
+    }
+
+    /// The integer, if the text is one that fits (`1.0` is none).
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Number::Int(i) => Some(*i),
-            Number::Text(_) => None,
+            // Go reads `+5`, `007` and `-0` as integers too.
+            Number::Text(d) => d.int.filter(|_| d.text.parse::<i64>().is_ok()),
         }
     }
 
-    /// Nearest double.
+    /// The value as an integer, however it is written (`1.0`, `1e2`).
+    pub fn integer_value(&self) -> Option<i64> {
+        match self {
+            Number::Int(i) => Some(*i),
+            Number::Text(d) => d.int,
+        }
+    }
+
+    /// Nearest double; infinite when beyond.
     pub fn as_f64(&self) -> f64 {
         match self {
             Number::Int(i) => *i as f64,
-            Number::Text(d) => d.text.parse().unwrap_or(f64::NAN),
+            Number::Text(d) => match (&d.digits, d.point) {
+                (Some(digits), Some(point)) => {
+                    let f = format!("0.{digits}e{point}").parse().unwrap_or(f64::NAN);
+                    if d.negative { -f } else { f }
+                }
+                _ => d.text.parse().unwrap_or(f64::NAN),
+            },
         }
+    }
+
+    /// The text.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Number::Int(i) => Cow::Owned(i.to_string()),
+            Number::Text(d) => Cow::Borrowed(&d.text),
+        }
+    }
+
+    /// Rounded to 64 bits of mantissa, as OPA computes; `None` when the exponent is beyond any use.
+    pub(crate) fn soft(&self) -> Option<Soft> {
+        match self {
+            Number::Int(i) => Some(Soft::from_i64(*i)),
+            Number::Text(d) => {
+                let parts = d.parts();
+                let Some(point) = parts.point else {
+                    return Some(Soft::zero(d.negative));
+                };
+                Soft::from_decimal(d.negative, parts.significant(), point)
+            }
+        }
+    }
+
+    /// Below zero.
+    pub fn is_negative(&self) -> bool {
+        match self {
+            Number::Int(i) => *i < 0,
+            Number::Text(d) => d.negative && d.point.is_some(),
+        }
+    }
+}
+
+impl Decimal {
+    fn new(text: &str, digits: Option<Box<str>>, negative: bool, point: Option<i64>) -> Decimal {
+        let mut d = Decimal {
+            text: text.into(),
+            digits,
+            negative,
+            point,
+            int: None,
+        };
+        d.int = d.parts().integer();
+        d
+    }
+}
+
+/// A plain integer of 64 bits, written as JSON writes it.
+fn small_int(bytes: &[u8]) -> Option<i64> {
+    let (negative, digits) = match bytes.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, bytes),
+    };
+    if digits.is_empty() || digits.len() > 19 || (digits.starts_with(b"0") && (digits.len() > 1 || negative)) {
+        return None;
+    }
+    let mut n: u64 = 0;
+    for b in digits {
+        if !b.is_ascii_digit() {
+            return None;
+        }
+        // 19 digits fit 64 bits unsigned.
+        n = n.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
+    }
+    match negative {
+        true => 0i64.checked_sub_unsigned(n),
+        false => i64::try_from(n).ok(),
+    }
+}
+
+fn take_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
+    bytes.split_at_checked(end).unwrap_or((bytes, &[]))
+}
+
+/// Where the decimal point stands relative to the first significant digit; `None` for zero.
+fn find_point(text: &[u8]) -> Option<i64> {
+    let mantissa_end = text.iter().position(|b| matches!(b, b'e' | b'E')).unwrap_or(text.len());
+    let (mantissa, exponent) = text.split_at_checked(mantissa_end)?;
+    let first = mantissa.iter().position(|b| matches!(b, b'1'..=b'9'))? as i64;
+    let dot = mantissa.iter().position(|b| *b == b'.').unwrap_or(mantissa.len()) as i64;
+    let place = if dot > first { dot - first } else { dot - first + 1 };
+    let exponent = match exponent.split_first() {
+        Some((_, digits)) => saturating_exponent(digits),
+        None => 0,
+    };
+    Some((place + exponent).clamp(-VAST, VAST))
+}
+
+fn saturating_exponent(digits: &[u8]) -> i64 {
+    let mut n: i64 = 0;
+    for b in digits.iter().filter(|b| b.is_ascii_digit()) {
+        n = n.saturating_mul(10).saturating_add(i64::from(b - b'0')).min(VAST);
+    }
+    if digits.starts_with(b"-") { -n } else { n }
+}
+
+/// A hexadecimal float of Go; a `p` exponent is required.
+fn hex_float(text: &str, negative: bool, hex: &str) -> Option<Number> {
+    use num_bigint::BigUint;
+    let (mantissa, exponent) = hex.split_once(['p', 'P'])?;
+    let exponent: i64 = exponent.parse().ok()?;
+    // Underscores separate digits: one at a time, each after a digit or the prefix and before a digit.
+    let mut previous_digit = true;
+    for (i, c) in mantissa.char_indices() {
+        match c {
+            '_' if previous_digit && mantissa.get(i + 1..)?.starts_with(|n: char| n.is_ascii_hexdigit()) => {
+                previous_digit = false;
+            }
+            '_' => return None,
+            '.' => previous_digit = false,
+            c if c.is_ascii_hexdigit() => previous_digit = true,
+            _ => return None,
+        }
+    }
+    let clean = mantissa.replace('_', "");
+    let (whole, fraction) = clean.split_once('.').unwrap_or((&clean, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || digits.len() > 1_000 || fraction.contains('.') || exponent.abs() > 10_000 {
+        return None;
+    }
+    let mut m = BigUint::parse_bytes(digits.as_bytes(), 16)?;
+    let shift = exponent - 4 * fraction.len() as i64;
+    let mut point = 0;
+    if shift >= 0 {
+        m <<= shift.unsigned_abs();
+    } else {
+        // m / 2^s is m * 5^s / 10^s.
+        m *= BigUint::from(5u8).pow(u32::try_from(-shift).ok()?);
+        point = shift;
+    }
+    let digits = m.to_string();
+    let point = (digits != "0").then_some(point + digits.len() as i64);
+    let n = Number::Text(Arc::new(Decimal::new(text, Some(digits.into()), negative, point)));
+    n.as_f64().is_finite().then_some(n)
+}
+
+/// A number taken apart for comparing.
+struct Parts<'a> {
+    negative: bool,
+    point: Option<i64>,
+    digits: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Significant digits, from the first that is not 0, with trailing zeros as they come.
+    fn significant(&self) -> impl Iterator<Item = u8> + Clone + 'a {
+        self.digits
+            .iter()
+            .copied()
+            .take_while(|b| !matches!(b, b'e' | b'E'))
+            .filter(u8::is_ascii_digit)
+            .skip_while(|b| *b == b'0')
+    }
+
+    fn integer(&self) -> Option<i64> {
+        let Some(point) = self.point else { return Some(0) };
+        if !(1..=19).contains(&point) {
+            return None;
+        }
+        let mut n: i128 = 0;
+        let mut digits = self.significant();
+        for _ in 0..point {
+            n = n * 10 + i128::from(digits.next().unwrap_or(b'0') - b'0');
+        }
+        if digits.any(|b| b != b'0') {
+            return None;
+        }
+        i64::try_from(if self.negative { -n } else { n }).ok()
+    }
+
+    fn sign(&self) -> i8 {
+        match (self.point, self.negative) {
+            (None, _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
+        }
+    }
+
+    fn cmp(&self, other: &Parts<'_>) -> Ordering {
+        let by_sign = self.sign().cmp(&other.sign());
+        if by_sign != Ordering::Equal || self.sign() == 0 {
+            return by_sign;
+        }
+        let by_size = self.point.cmp(&other.point).then_with(|| {
+            let (mut a, mut b) = (self.significant(), other.significant());
+            loop {
+                match (a.next(), b.next()) {
+                    (None, None) => return Ordering::Equal,
+                    (x, y) => match x.unwrap_or(b'0').cmp(&y.unwrap_or(b'0')) {
+                        Ordering::Equal => {}
+                        differ => return differ,
+                    },
+                }
+            }
+        });
+        if self.negative { by_size.reverse() } else { by_size }
     }
 }
 
@@ -73,15 +374,45 @@ impl PartialOrd for Number {
     }
 }
 impl Ord for Number {
+    /// Exact. OPA's own comparison trims zeros from texts with a point and so takes 10.0 for 1; this one does not.
     fn cmp(&self, other: &Number) -> Ordering {
+        match (self.integer_value(), other.integer_value()) {
+            (Some(a), Some(b)) => return a.cmp(&b),
+            (None, None) => {}
+            // One is an integer of 64 bits, the other not: rarely asked, so the integer is written out.
+            (Some(a), None) => {
+                return int_parts(a, |p| match other {
+                    Number::Text(d) => p.cmp(&d.parts()),
+                    Number::Int(_) => Ordering::Equal,
+                });
+            }
+            (None, Some(_)) => return other.cmp(self).reverse(),
+        }
         match (self, other) {
-            (Number::Int(a), Number::Int(b)) => a.cmp(b),
-            _ => self.as_f64().total_cmp(&other.as_f64()),
+            (Number::Text(a), Number::Text(b)) => a.parts().cmp(&b.parts()),
+            // Machine integers were answered above.
+            _ => Ordering::Equal,
         }
     }
 }
+
+fn int_parts(i: i64, then: impl FnOnce(Parts<'_>) -> Ordering) -> Ordering {
+    let text = i.unsigned_abs().to_string();
+    let point = (i != 0).then_some(text.len() as i64);
+    then(Parts {
+        negative: i < 0,
+        point,
+        digits: text.as_bytes(),
+    })
+}
+
 impl std::hash::Hash for Number {
+    /// Equal numbers hash alike however they are written.
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.as_f64().to_bits().hash(state);
+        match self.integer_value() {
+            Some(i) => state.write_i64(i),
+            // Equal values are the same double.
+            None => state.write_u64(self.as_f64().to_bits()),
+        }
     }
 }
