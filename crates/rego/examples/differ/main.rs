@@ -1,7 +1,7 @@
 //! Random programs against OPA: the same answer, or a difference shrunk and shown.
 //!
 //! ```text
-//! cargo run --release -p regent-rego --example differ -- --judge PATH [--seeds FROM..TO] [--keep FILE] [--limit N]
+//! cargo run --release -p regent-rego --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused]
 //! ```
 //! `--judge` is the program of `tests/opa/judge`. Exits with 1 when something differs that no entry of
 //! `tests/opa/differences.txt` (`--known FILE`) explains.
@@ -172,6 +172,7 @@ fn main() {
         .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
         .map(str::to_owned)
         .collect();
+    let show_refused = args.iter().any(|a| a == "--show-refused");
     let mut judge = Judge::start(&judge_path);
     let (mut different, mut explained) = (Vec::new(), 0usize);
     let mut tally: BTreeMap<String, usize> = BTreeMap::new();
@@ -185,6 +186,9 @@ fn main() {
             Answer::Error(code) => code.clone(),
         };
         *tally.entry(kind).or_default() += 1;
+        if show_refused && matches!(&theirs, Answer::Error(code) if code.starts_with("rego_")) {
+            println!("{}\n{}", line.trim(), pair.module());
+        }
         if mine == theirs {
             continue;
         }

@@ -119,6 +119,8 @@ struct Scope {
     rule: usize,
     rules: Vec<Shape>,
     fresh: usize,
+    /// Under `not` a wildcard would be unsafe.
+    ground: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -213,6 +215,7 @@ fn rule(r: &mut Random, i: usize, shape: Shape, shapes: &[Shape]) -> Rule {
         rule: i,
         rules: shapes.to_vec(),
         fresh: 0,
+        ground: false,
     };
     let mut args = Vec::new();
     if let Shape::Function(n) = shape {
@@ -314,15 +317,27 @@ fn statement(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
             let (k, v) = (fresh(scope), fresh(scope));
             scope.vars.push(k.clone());
             scope.vars.push(v.clone());
-            format!("some {k}\n\t{v} := {c}[{k}]")
+            let whole = fresh(scope);
+            format!("{whole} := {c}\n\tsome {k}\n\t{v} := {whole}[{k}]")
         }
-        7 | 8 if depth > 0 => format!("not {}", condition(r, scope, depth - 1)),
+        7 | 8 if depth > 0 => {
+            let before = std::mem::replace(&mut scope.ground, true);
+            let text = format!("not {}", condition(r, scope, depth - 1));
+            scope.ground = before;
+            text
+        }
         9 if depth > 0 => {
             let c = collection(r, scope);
             let mut inner = scope.clone();
             let v = fresh(&mut inner);
             inner.vars.push(v.clone());
-            let body = lines(r, &mut inner, depth - 1);
+            inner.ground = false;
+            let mut body = lines(r, &mut inner, depth - 1);
+            body.push(format!(
+                "{v} {} {}",
+                ["!=", "<", "in", "=="][r.below(4)],
+                collection(r, &mut inner)
+            ));
             scope.fresh = inner.fresh;
             format!("every {v} in {c} {{ {} }}", body.join("; ").replace("\n\t", "; "))
         }
@@ -338,10 +353,10 @@ fn statement(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
             }
         }
         11 => {
-            let t = term(r, scope, 1);
+            let (first, t) = (small(r, scope), term(r, scope, 1));
             let v = fresh(scope);
             scope.vars.push(v.clone());
-            format!("[{v}, {}] = [{}, {t}]", r.pick(SCALARS), small(r, scope))
+            format!("[{v}, {}] = [{first}, {t}]", r.pick(SCALARS))
         }
         12 if depth > 0 => {
             let inner = condition(r, scope, depth - 1);
@@ -363,11 +378,12 @@ fn statement(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
             }
         },
         14 => {
+            let walked = reference(r, scope);
             let p = fresh(scope);
             let v = fresh(scope);
             scope.vars.push(p.clone());
             scope.vars.push(v.clone());
-            format!("walk({}, [{p}, {v}])", reference(r, scope))
+            format!("walk({walked}, [{p}, {v}])")
         }
         _ => condition(r, scope, depth),
     }
@@ -390,6 +406,8 @@ fn condition(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
         },
         8 => format!("{}, {} in {}", small(r, scope), small(r, scope), collection(r, scope)),
         9 => match callee(r, scope) {
+            Some((p, Shape::Set | Shape::Object)) if scope.ground => format!("{p}[{}]", small(r, scope)),
+            _ if scope.ground => format!("{} == {}", reference(r, scope), small(r, scope)),
             Some((p, Shape::Set)) => format!("{p}[{{\"a\": {}, \"b\": _}}]", small(r, scope)),
             Some((p, Shape::Object)) => format!("{p}[_] == {}", small(r, scope)),
             _ => format!("{}[_] == {}", reference(r, scope), small(r, scope)),
@@ -434,7 +452,7 @@ fn reference(r: &mut Random, scope: &mut Scope) -> String {
         match r.below(5) {
             0 | 1 => out.push_str(&format!(".{}", r.pick(KEYS))),
             2 => out.push_str(&format!("[{}]", r.below(3))),
-            3 => out.push_str("[_]"),
+            3 if !scope.ground => out.push_str("[_]"),
             _ if !scope.vars.is_empty() => out.push_str(&format!("[{}]", scope.vars[r.below(scope.vars.len())])),
             _ => out.push_str("[\"a\"]"),
         }
@@ -471,8 +489,6 @@ const BOOLEAN: &[&str] = &[
     "regex.match(\"^a\", S)",
     "object.subset(C, C)",
     "glob.match(\"a*\", [], S)",
-    "any([T, T])",
-    "all([T, T])",
     "units.parse(S) > 1",
     "strings.any_prefix_match(S, [S, S])",
     "json.is_valid(S)",
@@ -529,7 +545,6 @@ const VALUED: &[&str] = &[
     "json.unmarshal(S)",
     "json.filter(C, [S])",
     "array.flatten(C)",
-    "cast_array(C)",
     "bits.and(N, N)",
     "strings.count(S, S)",
 ];
@@ -589,6 +604,7 @@ fn term(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
 
 fn comprehension(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
     let mut inner = scope.clone();
+    inner.ground = false;
     let body = lines(r, &mut inner, depth - 1).join("; ").replace("\n\t", "; ");
     let head = small(r, &mut inner);
     let text = match r.below(3) {
