@@ -2,6 +2,7 @@
 # Proves the shipped library with the tools it is written for: gator (suites and sets) and, if it is there, opa (style of the Rego).
 # Usage: tests/library/verify.sh    (gator on PATH, or GATOR=/path/to/gator)
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "$0")/../.."
 
 gator=${GATOR:-gator}
@@ -73,5 +74,8 @@ for constraint in policies/pod-security-baseline/*.yaml; do
   name=$(basename "$constraint")
   [ "$name" = host-path-volumes.yaml ] || [ -f "policies/pod-security-restricted/$name" ] || fail "policies/pod-security-restricted: no $name"
 done
+
+# 5. The index is the one that these files give.
+tests/library/index.sh | diff docs/policies.md - || fail "docs/policies.md: write it anew with tests/library/index.sh"
 
 exit "$failed"
