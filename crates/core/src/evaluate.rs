@@ -1,9 +1,13 @@
 //! The one function that gives a verdict: expand, match, run.
 
-use crate::decision::Decision;
+use crate::decision::{Action, Decision, Failure, Generated, Violation};
+use crate::expansion;
 use crate::inventory::Inventory;
-use crate::policy_set::PolicySet;
-use crate::review::Review;
+use crate::matching::{self, Verdict};
+use crate::object::{self, Gvk, go_type, go_value};
+use crate::policy_set::{Policy, PolicySet, Rule};
+use crate::review::{Review, Source};
+use regent_rego::{Context, Limits, Value};
 
 /// Gatekeeper's name for the webhook.
 pub const POINT_WEBHOOK: &str = "validation.gatekeeper.sh";
@@ -63,17 +67,374 @@ impl Default for EvaluateOptions<'_> {
     }
 }
 
-/// Judges a review by every constraint that matches it.
+/// Judges a review by every constraint that matches it, and the objects it implies.
 pub fn evaluate(
     policies: &PolicySet,
-    _review: &Review,
-    _inventory: &Inventory,
-    _options: &EvaluateOptions<'_>,
+    review: &Review,
+    inventory: &Inventory,
+    options: &EvaluateOptions<'_>,
 ) -> Decision {
-    Decision {
-        revision: policies.revision().into(),
-        ..Decision::default()
+    let mut run = Run {
+        policies,
+        inventory,
+        options,
+        deadline: options.clock.map(|now| now().saturating_add(options.total_budget)),
+        decision: Decision {
+            revision: policies.shared_revision(),
+            ..Decision::default()
+        },
+    };
+    run.judge(review, None, |_| true);
+    if options.expand {
+        match implied(policies, review, inventory, options) {
+            Ok(list) => {
+                for one in &list {
+                    run.judge(&one.review, Some(one), |policy| {
+                        one.for_all || policy.constraint.workloads
+                    });
+                }
+            }
+            Err(why) => run.fail_whole(format!("unable to expand object: {why}")),
+        }
     }
+    let mut decision = run.decision;
+    sort(&mut decision);
+    decision
+}
+
+/// Total order: action, message, kind, name, and then whatever else two violations can differ in.
+fn sort(decision: &mut Decision) {
+    decision.violations.sort_by(|a, b| {
+        let key = |v: &Violation| (v.enforcement_action.clone(), v.message.clone());
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (&a.constraint_kind, &a.constraint_name).cmp(&(&b.constraint_kind, &b.constraint_name)))
+            .then_with(|| a.generated.cmp(&b.generated))
+            .then_with(|| a.details.cmp(&b.details))
+    });
+    decision.violations.dedup();
+    decision.failures.sort_by(|a, b| {
+        (&a.constraint_kind, &a.constraint_name, &a.message, &a.generated).cmp(&(
+            &b.constraint_kind,
+            &b.constraint_name,
+            &b.message,
+            &b.generated,
+        ))
+    });
+    decision.failures.dedup();
+}
+
+/// An implied object, as it is judged.
+struct ImpliedReview {
+    review: Review,
+    generated: Generated,
+    /// Put before messages.
+    prefix: String,
+    /// Takes the place of a constraint's own action; empty: it does not.
+    action: String,
+    /// Judged by every constraint, not only by those that ask for workloads.
+    for_all: bool,
+}
+
+/// What a review implies: by ExpansionTemplates, and by the built-in paths where those made no Pod of it.
+fn implied(
+    policies: &PolicySet,
+    review: &Review,
+    inventory: &Inventory,
+    options: &EvaluateOptions<'_>,
+) -> Result<Vec<ImpliedReview>, String> {
+    let Some(object) = &review.object else {
+        return Ok(Vec::new());
+    };
+    let namespace = namespace_of(review, inventory);
+    let mut out = Vec::new();
+    let mut has_pod = false;
+    if !policies.expansions().is_empty() && Gvk::of(object) != Gvk::default() {
+        for one in expansion::expand(policies.expansions(), object, review.namespace.as_ref())? {
+            has_pod |= Gvk::of(&one.object).kind == "Pod";
+            let mut made = Review::of_object_for(one.object, namespace.cloned(), &review.operation);
+            made.source = Some(Source::Generated);
+            out.push(ImpliedReview {
+                review: made,
+                prefix: format!("[Implied by {}] ", one.generated.template),
+                generated: one.generated,
+                action: one.enforcement_action,
+                for_all: true,
+            });
+        }
+    }
+    let wanted = options.workloads || policies.judges_workloads();
+    if wanted
+        && !has_pod
+        && let Some(one) = expansion::implied_pod(object, namespace)
+    {
+        // A changed template makes new Pods, whatever the request does to the workload.
+        let operation = if review.operation == "UPDATE" {
+            "CREATE"
+        } else {
+            review.operation.as_str()
+        };
+        let mut made = Review::of_object_for(one.object, namespace.cloned(), operation);
+        let old = review.old_object.as_ref().filter(|_| review.operation == "UPDATE");
+        if let Some(old) = old.and_then(|o| expansion::implied_pod(o, namespace)) {
+            made.document = object::with(&made.document, &["oldObject"], Some(old.object.clone()));
+            made.old_object = Some(old.object);
+        }
+        made.source = Some(Source::Generated);
+        out.push(ImpliedReview {
+            review: made,
+            generated: one.generated,
+            prefix: String::new(),
+            action: String::new(),
+            for_all: options.workloads,
+        });
+    }
+    Ok(out)
+}
+
+/// The Namespace of a review: its own, or the inventory's by the request's namespace.
+fn namespace_of<'a>(review: &'a Review, inventory: &'a Inventory) -> Option<&'a Value> {
+    review.namespace.as_ref().or_else(|| match review.namespace_name() {
+        "" => None,
+        name => inventory.namespace(name),
+    })
+}
+
+/// One call of [`evaluate`].
+struct Run<'a> {
+    policies: &'a PolicySet,
+    inventory: &'a Inventory,
+    options: &'a EvaluateOptions<'a>,
+    /// End of the whole review by the clock, when there is one.
+    deadline: Option<u64>,
+    decision: Decision,
+}
+
+impl Run<'_> {
+    fn judge(&mut self, review: &Review, implied: Option<&ImpliedReview>, wanted: impl Fn(&Policy) -> bool) {
+        let namespace = namespace_of(review, self.inventory);
+        for policy in self.policies.candidates(review) {
+            if !wanted(policy) || !handles(policy, review, self.options.point) {
+                continue;
+            }
+            let Some(actions) = policy.constraint.actions(self.options.point) else {
+                continue;
+            };
+            match matching::matches(policy.constraint.matching.as_ref(), review, namespace) {
+                Verdict::Differs(_) => {}
+                Verdict::Matches => self.run(policy, review, &actions, implied),
+                Verdict::Unknown(why) => {
+                    let message = format!("unable to match constraints: {why}");
+                    self.add(policy, None, &actions, implied, message, Value::object(Vec::new()));
+                }
+            }
+        }
+    }
+
+    /// Runs a policy on a review that it matches.
+    fn run(&mut self, policy: &Policy, review: &Review, actions: &[Action], implied: Option<&ImpliedReview>) {
+        self.decision.evaluated += 1;
+        let input = Value::record([
+            ("parameters", policy.constraint.parameters.clone()),
+            ("review", review.document.clone()),
+        ]);
+        for rule in &policy.rules {
+            if self.options.engine != Engine::Native {
+                self.fail(
+                    policy,
+                    rule,
+                    actions,
+                    implied,
+                    "the second opinion is not there yet; use --engine native".to_owned(),
+                );
+                continue;
+            }
+            let context = Context {
+                input: Some(&input),
+                data: self.inventory.data(),
+                limits: self.limits(),
+                time_ns: self.options.time_ns,
+                seed: self.options.seed,
+                strict_builtin_errors: false,
+            };
+            match policy.program.eval(rule.entry, &context) {
+                Err(error) => self.fail(policy, rule, actions, implied, error.to_string()),
+                Ok(outcome) => {
+                    self.decision.prints.extend(outcome.prints);
+                    let found = if rule.action.is_some() {
+                        plain(outcome.value)
+                    } else {
+                        violations(outcome.value)
+                    };
+                    match found {
+                        Err(why) => self.fail(policy, rule, actions, implied, why),
+                        Ok(found) => {
+                            for (message, details) in found {
+                                self.add(policy, Some(rule), actions, implied, message, details);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn limits(&self) -> Limits<'_> {
+        let deadline = match (self.options.clock, self.deadline) {
+            (Some(now), Some(end)) => now().saturating_add(self.options.constraint_budget).min(end),
+            _ => u64::MAX,
+        };
+        Limits {
+            clock: self.options.clock,
+            deadline,
+            ..Limits::default()
+        }
+    }
+
+    fn add(
+        &mut self,
+        policy: &Policy,
+        rule: Option<&Rule>,
+        actions: &[Action],
+        implied: Option<&ImpliedReview>,
+        message: String,
+        details: Value,
+    ) {
+        let (enforcement_action, actions) = outcome(policy, rule, actions, implied);
+        self.decision.violations.push(Violation {
+            constraint_kind: policy.constraint.kind.clone(),
+            constraint_name: policy.constraint.name.clone(),
+            enforcement_action,
+            actions,
+            message: match implied {
+                Some(implied) => format!("{}{message}", implied.prefix),
+                None => message,
+            },
+            details,
+            generated: implied.map(|i| i.generated.clone()),
+        });
+    }
+
+    fn fail(
+        &mut self,
+        policy: &Policy,
+        rule: &Rule,
+        actions: &[Action],
+        implied: Option<&ImpliedReview>,
+        message: String,
+    ) {
+        let (enforcement_action, actions) = outcome(policy, Some(rule), actions, implied);
+        self.decision.failures.push(Failure {
+            constraint_kind: policy.constraint.kind.clone(),
+            constraint_name: policy.constraint.name.clone(),
+            enforcement_action,
+            actions,
+            message: match implied {
+                Some(implied) => format!("{}{message}", implied.prefix),
+                None => message,
+            },
+            generated: implied.map(|i| i.generated.clone()),
+        });
+    }
+
+    fn fail_whole(&mut self, message: String) {
+        self.decision.failures.push(Failure {
+            constraint_kind: String::new(),
+            constraint_name: String::new(),
+            enforcement_action: Action::Deny.as_str().to_owned(),
+            actions: vec![Action::Deny],
+            message,
+            generated: None,
+        });
+    }
+}
+
+/// Whether a template is for the operation; only the webhook asks.
+fn handles(policy: &Policy, review: &Review, point: &str) -> bool {
+    point != POINT_WEBHOOK || policy.template.as_ref().is_none_or(|t| t.handles(&review.operation))
+}
+
+/// What a finding leads to: the rule's own action, or the expansion's, or the constraint's.
+fn outcome(
+    policy: &Policy,
+    rule: Option<&Rule>,
+    actions: &[Action],
+    implied: Option<&ImpliedReview>,
+) -> (String, Vec<Action>) {
+    let overridden = implied.map(|i| i.action.as_str()).filter(|a| !a.is_empty());
+    if let Some(action) = overridden {
+        return (action.to_owned(), Action::parse(action).into_iter().collect());
+    }
+    if let Some(action) = rule.and_then(|r| r.action) {
+        return (action.as_str().to_owned(), vec![action]);
+    }
+    (policy.constraint.enforcement_action.clone(), actions.to_vec())
+}
+
+/// A finding: its message and details.
+type Finding = (String, Value);
+
+/// What Gatekeeper reads from `violation`: of every member `msg` and `details`, those without `msg` are none, and what
+/// is the same twice is once.
+fn violations(value: Option<Value>) -> Result<Vec<Finding>, String> {
+    let members: Vec<Value> = match value {
+        Some(Value::Set(set)) => set.iter().cloned().collect(),
+        // `violation[r]` over an object gives its keys.
+        Some(Value::Object(object)) => object.iter().map(|(k, _)| k.clone()).collect(),
+        _ => Vec::new(),
+    };
+    let mut out: Vec<Finding> = Vec::new();
+    for member in &members {
+        let Some(message) = member.get("msg") else { continue };
+        let Some(message) = message.as_str() else {
+            return Err(format!(
+                "extracting message binding: .msg accessor error: {} is of the type {}, expected string",
+                go_value(message),
+                go_type(message, "json.Number")
+            ));
+        };
+        let details = member
+            .get("details")
+            .cloned()
+            .unwrap_or_else(|| Value::object(Vec::new()));
+        let finding = (message.to_owned(), details);
+        if !out.contains(&finding) {
+            out.push(finding);
+        }
+    }
+    Ok(out)
+}
+
+/// What plain rules may give: a set (or array) of texts and of objects with `msg`, one such text or object, or nothing.
+fn plain(value: Option<Value>) -> Result<Vec<Finding>, String> {
+    let members: Vec<Value> = match value {
+        None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
+        Some(Value::Set(set)) => set.iter().cloned().collect(),
+        Some(Value::Array(items)) => items.to_vec(),
+        Some(Value::Object(object)) if object.get_str("msg").is_none() => {
+            object.iter().map(|(k, _)| k.clone()).collect()
+        }
+        Some(other) => vec![other],
+    };
+    let mut out: Vec<Finding> = Vec::new();
+    for member in &members {
+        let message = member.as_str().or_else(|| member.get("msg").and_then(Value::as_str));
+        let Some(message) = message else {
+            return Err(format!(
+                "a rule must give texts or objects with msg, not {}",
+                go_value(member)
+            ));
+        };
+        let details = member
+            .get("details")
+            .cloned()
+            .unwrap_or_else(|| Value::object(Vec::new()));
+        let finding = (message.to_owned(), details);
+        if !out.contains(&finding) {
+            out.push(finding);
+        }
+    }
+    Ok(out)
 }
 
 /// What one constraint had to do with a review.
@@ -84,19 +445,58 @@ pub struct Explained {
     /// Name of the constraint.
     pub constraint_name: String,
     /// Set for an implied object.
-    pub generated: Option<crate::decision::Generated>,
+    pub generated: Option<Generated>,
     /// Whether it applies.
     pub matched: bool,
     /// Why not, or which criterion could not be decided; empty when it simply applies.
     pub reason: String,
 }
 
-/// For every constraint, whether it applies to a review and why not. Sorted by kind and name.
+/// For every constraint, whether it applies to a review (and to what that implies) and why not. Sorted by object, kind
+/// and name.
 pub fn explain(
-    _policies: &PolicySet,
-    _review: &Review,
-    _inventory: &Inventory,
-    _options: &EvaluateOptions<'_>,
+    policies: &PolicySet,
+    review: &Review,
+    inventory: &Inventory,
+    options: &EvaluateOptions<'_>,
 ) -> Vec<Explained> {
-    Vec::new()
+    let mut out = Vec::new();
+    let mut one = |review: &Review, implied: Option<&ImpliedReview>| {
+        let namespace = namespace_of(review, inventory);
+        for policy in policies.policies() {
+            let (matched, reason) = if implied.is_some_and(|i| !i.for_all && !policy.constraint.workloads) {
+                (
+                    false,
+                    format!(
+                        "does not ask for implied Pods (annotation {})",
+                        crate::constraint::WORKLOADS
+                    ),
+                )
+            } else if !handles(policy, review, options.point) {
+                (false, format!("its template is not for operation {}", review.operation))
+            } else if policy.constraint.actions(options.point).is_none() {
+                (false, format!("not enforced at {}", options.point))
+            } else {
+                match matching::matches(policy.constraint.matching.as_ref(), review, namespace) {
+                    Verdict::Matches => (true, String::new()),
+                    Verdict::Differs(criterion) => (false, format!("spec.match.{criterion} does not match")),
+                    Verdict::Unknown(why) => (true, format!("unable to match constraints: {why}")),
+                }
+            };
+            out.push(Explained {
+                constraint_kind: policy.constraint.kind.clone(),
+                constraint_name: policy.constraint.name.clone(),
+                generated: implied.map(|i| i.generated.clone()),
+                matched,
+                reason,
+            });
+        }
+    };
+    one(review, None);
+    if options.expand
+        && let Ok(list) = implied(policies, review, inventory, options)
+    {
+        list.iter().for_each(|i| one(&i.review, Some(i)));
+    }
+    out
 }

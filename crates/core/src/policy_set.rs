@@ -1,7 +1,18 @@
 //! Everything compiled from one bundle; immutable, shared behind an `Arc`, replaced whole.
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Item};
+use crate::constraint::Constraint;
+use crate::decision::Action;
+use crate::expansion::{self, Expansion};
 use crate::manifest::Problem;
+use crate::matching::{Kinds, Match};
+use crate::object::{self, Gvk, quote};
+use crate::plain;
+use crate::review::Review;
+use crate::template::{LoadError, Template};
+use regent_rego::{Entry, Program, Reads, Value};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How policies are compiled.
@@ -13,6 +24,9 @@ pub struct CompileOptions {
     pub referential: bool,
     /// Keep `print` calls (see [`crate::Decision::prints`]).
     pub print: bool,
+    /// Refuse enforcement actions and points that nobody carries out, as Gatekeeper's webhook does. Its engine, and so
+    /// `gator`, takes them and their violations lead to nothing.
+    pub validate_actions: bool,
 }
 
 impl Default for CompileOptions {
@@ -21,6 +35,7 @@ impl Default for CompileOptions {
             without_builtins: Vec::new(),
             referential: true,
             print: false,
+            validate_actions: true,
         }
     }
 }
@@ -44,18 +59,62 @@ pub struct ConstraintInfo {
 #[derive(Debug, Default)]
 pub struct PolicySet {
     revision: Arc<str>,
+    templates: BTreeMap<String, Arc<Template>>,
+    policies: Vec<Policy>,
+    index: Index,
+    expansions: Vec<Expansion>,
+    reads_inventory: bool,
 }
+
+/// A constraint with what it runs, or a package of plain Rego.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) constraint: Constraint,
+    pub(crate) template: Option<Arc<Template>>,
+    pub(crate) program: Arc<Program>,
+    pub(crate) rules: Vec<Rule>,
+    file: Arc<str>,
+    line: u32,
+}
+
+/// One entry of a policy's program.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) entry: Entry,
+    /// Plain Rego says by its rule's name what a violation leads to; a constraint by its enforcement action.
+    pub(crate) action: Option<Action>,
+}
+
+/// The kind that plain Rego's violations have.
+pub const PLAIN_KIND: &str = "Rego";
 
 impl PolicySet {
     /// Checks and plans a bundle. Every problem is gathered; the set holds what is good, and a caller that must not
     /// run on a part refuses a set that came with problems. Problems are sorted by file and line.
-    pub fn compile(bundle: &Bundle, _options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
-        (
-            PolicySet {
-                revision: bundle.revision().into(),
-            },
-            bundle.problems.clone(),
-        )
+    pub fn compile(bundle: &Bundle, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
+        let mut problems = bundle.problems.clone();
+        let templates = load_templates(bundle, options, &mut problems);
+        let mut reads_inventory = templates.values().any(|t| reads_inventory(&t.reads));
+        let mut policies = load_constraints(bundle, &templates, options, &mut problems);
+        let (program, packages) = plain::compile(&bundle.rego, options, &mut problems);
+        if let Some(program) = program {
+            for package in packages {
+                reads_inventory |= package.rules.iter().any(|r| self::reads_inventory(&r.reads));
+                policies.push(plain_policy(package, &program));
+            }
+        }
+        policies.sort_by(|a, b| key(&a.constraint).cmp(&key(&b.constraint)));
+        let expansions = load_expansions(bundle, &mut problems);
+        problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
+        let set = PolicySet {
+            revision: bundle.revision().into(),
+            index: Index::build(&policies),
+            templates,
+            policies,
+            expansions,
+            reads_inventory,
+        };
+        (set, problems)
     }
 
     /// The digest of the bundle.
@@ -63,18 +122,309 @@ impl PolicySet {
         &self.revision
     }
 
+    pub(crate) fn shared_revision(&self) -> Arc<str> {
+        self.revision.clone()
+    }
+
     /// Loaded constraints and plain Rego policies, sorted by kind and name.
     pub fn constraints(&self) -> Vec<ConstraintInfo> {
-        Vec::new()
+        let info = |policy: &Policy| ConstraintInfo {
+            kind: policy.constraint.kind.clone(),
+            name: policy.constraint.name.clone(),
+            enforcement_action: policy.constraint.enforcement_action.clone(),
+            file: policy.file.to_string(),
+            line: policy.line,
+        };
+        self.policies.iter().map(info).collect()
     }
 
     /// Kinds of the loaded templates, sorted.
     pub fn templates(&self) -> Vec<String> {
-        Vec::new()
+        self.templates.values().map(|t| t.kind.clone()).collect()
     }
 
-    /// Whether any loaded policy reads `data.inventory`; when none does, the caller need not gather one.
+    /// Loaded ExpansionTemplates, sorted by name.
+    pub fn expansions(&self) -> &[Expansion] {
+        &self.expansions
+    }
+
+    /// Whether any loaded policy reads `data.inventory`; when none does, the caller need only gather Namespaces.
     pub fn reads_inventory(&self) -> bool {
-        true
+        self.reads_inventory
+    }
+
+    /// Whether any constraint asks for the Pods that workloads imply.
+    pub fn judges_workloads(&self) -> bool {
+        self.policies.iter().any(|p| p.constraint.workloads)
+    }
+
+    pub(crate) fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Policies that can match a review, in order of kind and name.
+    pub(crate) fn candidates<'a>(&'a self, review: &Review) -> impl Iterator<Item = &'a Policy> + use<'a> {
+        self.index
+            .candidates(review)
+            .into_iter()
+            .filter_map(|i| self.policies.get(i as usize))
+    }
+}
+
+fn key(constraint: &Constraint) -> (&str, &str) {
+    (&constraint.kind, &constraint.name)
+}
+
+fn reads_inventory(reads: &Reads) -> bool {
+    reads
+        .data
+        .iter()
+        .any(|path| path.first().is_none_or(|first| first == "inventory"))
+}
+
+fn load_templates(
+    bundle: &Bundle,
+    options: &CompileOptions,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Arc<Template>> {
+    let mut out: BTreeMap<String, Arc<Template>> = BTreeMap::new();
+    for item in unique(&bundle.templates, problems) {
+        let name = object::name(&item.document.value);
+        match Template::load(item, options) {
+            Ok(template) => {
+                out.insert(name.to_owned(), Arc::new(template));
+            }
+            Err(error) => problems.push(problem(item, "template", name, &error)),
+        }
+    }
+    out
+}
+
+fn load_constraints(
+    bundle: &Bundle,
+    templates: &BTreeMap<String, Arc<Template>>,
+    options: &CompileOptions,
+    problems: &mut Vec<Problem>,
+) -> Vec<Policy> {
+    let mut out = Vec::new();
+    for item in unique(&bundle.constraints, problems) {
+        let document = &item.document.value;
+        let find = |name: &str| templates.get(name).map(|t| &**t);
+        match Constraint::read(document, find, options.validate_actions) {
+            Ok(constraint) => {
+                let Some(template) = templates.get(&constraint.kind.to_lowercase()) else {
+                    continue;
+                };
+                out.push(Policy {
+                    constraint,
+                    program: template.program.clone(),
+                    rules: vec![Rule {
+                        entry: template.entry,
+                        action: None,
+                    }],
+                    template: Some(template.clone()),
+                    file: item.file.clone(),
+                    line: item.document.places.find(&[]).0,
+                });
+            }
+            Err(error) => problems.push(problem(item, "constraint", object::name(document), &error)),
+        }
+    }
+    out
+}
+
+fn load_expansions(bundle: &Bundle, problems: &mut Vec<Problem>) -> Vec<Expansion> {
+    let mut out = Vec::new();
+    for item in unique(&bundle.expansions, problems) {
+        match Expansion::read(&item.document.value) {
+            Ok(expansion) => out.push(expansion),
+            Err(text) => {
+                let name = object::name(&item.document.value);
+                problems.push(at(
+                    item,
+                    &["spec"],
+                    0,
+                    format!("error upserting template {name}: {text}"),
+                ));
+            }
+        }
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    let cycles = expansion::cycles(&out);
+    for item in &bundle.expansions {
+        let name = object::name(&item.document.value);
+        if cycles.iter().any(|c| c == name) {
+            problems.push(at(
+                item,
+                &["spec"],
+                0,
+                format!("ExpansionTemplate {name}: template forms expansion cycle"),
+            ));
+        }
+    }
+    out.retain(|e| !cycles.contains(&e.name));
+    out
+}
+
+fn plain_policy(package: plain::Plain, program: &Arc<Program>) -> Policy {
+    let rules = package.rules.iter().map(|rule| Rule {
+        entry: rule.entry,
+        action: Some(rule.action),
+    });
+    let action = package.rules.first().map_or(Action::Deny, |r| r.action);
+    Policy {
+        rules: rules.collect(),
+        constraint: Constraint {
+            kind: PLAIN_KIND.to_owned(),
+            name: package.package,
+            enforcement_action: action.as_str().to_owned(),
+            scoped: Vec::new(),
+            matching: package.matching,
+            parameters: package.parameters,
+            workloads: false,
+        },
+        template: None,
+        program: program.clone(),
+        file: package.file.into(),
+        line: package.line,
+    }
+}
+
+/// Documents of one kind without those that are there twice word for word; of two that differ under one name both
+/// cannot hold, so the second is a problem.
+fn unique<'a>(items: &'a [Item], problems: &mut Vec<Problem>) -> Vec<&'a Item> {
+    let mut seen: FxHashMap<(&str, &str), &Item> = FxHashMap::default();
+    let mut out = Vec::new();
+    for item in items {
+        let value = &item.document.value;
+        let key = (Gvk::of(value).kind, object::name(value));
+        match seen.get(&key) {
+            None => {
+                seen.insert(key, item);
+                out.push(item);
+            }
+            Some(first) if first.document.value == *value => {}
+            Some(first) => {
+                let (kind, name) = (key.0, quote(key.1));
+                let (file, line) = (&first.file, first.document.places.find(&[]).0);
+                let message = format!("{kind} {name} is defined twice with different content; first at {file}:{line}");
+                problems.push(at(item, &["metadata", "name"], 0, message));
+            }
+        }
+    }
+    out
+}
+
+/// A problem with Gatekeeper's prefix, at the node that is to blame.
+fn problem(item: &Item, what: &str, name: &str, error: &LoadError) -> Problem {
+    let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
+    at(
+        item,
+        &path,
+        error.row,
+        format!("adding {what} {}: {}", quote(name), error.message),
+    )
+}
+
+fn at(item: &Item, path: &[&str], row: u32, message: String) -> Problem {
+    let (mut line, mut column) = item.document.places.find(path);
+    // Rego stands in a block below its key; a text on one line stands where its node does.
+    let is_block = row > 0
+        && item
+            .document
+            .value_at(path)
+            .and_then(Value::as_str)
+            .is_some_and(|t| t.contains('\n'));
+    if is_block {
+        line += row;
+        column = 0;
+    }
+    Problem {
+        file: item.file.to_string(),
+        line,
+        column,
+        message,
+    }
+}
+
+/// Which policies can match an object, by its group and kind. The rest of `match` is looked at one by one.
+#[derive(Debug, Default)]
+struct Index {
+    /// By kind, then group.
+    exact: FxHashMap<String, FxHashMap<String, Vec<u32>>>,
+    /// Any group, by kind.
+    by_kind: FxHashMap<String, Vec<u32>>,
+    /// Any kind, by group.
+    by_group: FxHashMap<String, Vec<u32>>,
+    /// Any kind of any group.
+    any: Vec<u32>,
+    /// How many policies there are.
+    count: u32,
+}
+
+impl Index {
+    fn build(policies: &[Policy]) -> Index {
+        let mut out = Index::default();
+        for (i, policy) in policies.iter().enumerate() {
+            let i = u32::try_from(i).unwrap_or(u32::MAX);
+            let kinds = policy
+                .constraint
+                .matching
+                .as_ref()
+                .map(|m: &Match| m.kinds.as_slice())
+                .unwrap_or_default();
+            if kinds.is_empty() {
+                out.any.push(i);
+            }
+            kinds.iter().for_each(|entry| out.add(entry, i));
+        }
+        out.count = u32::try_from(policies.len()).unwrap_or(u32::MAX);
+        out
+    }
+
+    fn add(&mut self, entry: &Kinds, i: u32) {
+        match (entry.any_kind(), entry.any_group()) {
+            (true, true) => self.any.push(i),
+            (true, false) => {
+                for group in &entry.groups {
+                    self.by_group.entry(group.clone()).or_default().push(i);
+                }
+            }
+            (false, true) => {
+                for kind in &entry.kinds {
+                    self.by_kind.entry(kind.clone()).or_default().push(i);
+                }
+            }
+            (false, false) => {
+                for kind in &entry.kinds {
+                    let groups = self.exact.entry(kind.clone()).or_default();
+                    for group in &entry.groups {
+                        groups.entry(group.clone()).or_default().push(i);
+                    }
+                }
+            }
+        }
+    }
+
+    fn candidates(&self, review: &Review) -> Vec<u32> {
+        let objects = [&review.object, &review.old_object];
+        let readable = |object: &Value| !object::text(object, &["kind"]).is_empty();
+        // What has no object, or one that cannot be told, is for every constraint to refuse in its own words.
+        if objects.iter().all(|o| o.is_none()) || !objects.iter().filter_map(|o| o.as_ref()).all(readable) {
+            return (0..self.count).collect();
+        }
+        let mut out = self.any.clone();
+        for object in objects.into_iter().flatten() {
+            let gvk = Gvk::of(object);
+            let lists = [
+                self.exact.get(gvk.kind).and_then(|groups| groups.get(gvk.group)),
+                self.by_kind.get(gvk.kind),
+                self.by_group.get(gvk.group),
+            ];
+            lists.into_iter().flatten().for_each(|list| out.extend(list));
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
     }
 }

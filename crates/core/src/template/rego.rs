@@ -1,0 +1,358 @@
+//! The Rego of a template: what it may import and refer to, and how it is compiled.
+
+use super::{INVALID, LoadError, Sources, place};
+use crate::object::quote;
+use crate::policy_set::CompileOptions;
+use regent_rego::ast::{Expr, ExprKind, Module, RegoVersion, Rule, Term, TermValue, With};
+use regent_rego::builtins::Capabilities;
+use regent_rego::{Entry, Error, Program, Reads, parse};
+
+/// Compiled Rego of a template.
+pub(super) struct Compiled {
+    pub(super) program: Program,
+    pub(super) entry: Entry,
+    pub(super) reads: Reads,
+}
+
+/// How Gatekeeper asks a template for its violations. It is compiled along so that the type checker sees `violation`
+/// used as Gatekeeper uses it: a template whose answers could never be read is refused there and here. The rows of the
+/// three lines that can be complained of are Gatekeeper's, as they are part of its messages.
+const HOOK: &str = r#"package hooks
+
+# Rows 15, 20 and 21 are named in messages; keep them where they are.
+#
+#
+#
+violation[response] {
+  key := input.constraints[_]
+
+
+  inp := {
+    "review": input.review,
+    "parameters": data.constraints[key.kind][key.name],
+  }
+  data.template.violation[r] with input as inp
+
+
+  response := {
+    "key": key,
+    "details": object.get(r, "details", {}),
+    "msg": r.msg,
+  }
+}
+"#;
+
+/// Parses, checks and compiles, in Gatekeeper's order.
+pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Compiled, LoadError> {
+    let version = if sources.v1 { RegoVersion::V1 } else { RegoVersion::V0 };
+    let mut main = parse::parse_module("template", &sources.main.0, version).map_err(|e| invalid(sources, &e))?;
+    set_package(&mut main, &["template"]);
+    if !main.rules.iter().any(|rule| is_named(rule, "violation")) {
+        return Err(LoadError {
+            path: sources.main.1.clone(),
+            ..LoadError::new(
+                format!("{INVALID}: invalid rego: invalid module: missing required rules: [violation]"),
+                &[],
+            )
+        });
+    }
+    let mut libs = Vec::new();
+    for (i, (text, _)) in sources.libs.iter().enumerate() {
+        let module =
+            parse::parse_module(&format!("libs[\"lib_{i}\"]"), text, version).map_err(|e| invalid(sources, &e))?;
+        libs.push(module);
+    }
+    check_packages(sources, &libs)?;
+    for module in libs.iter().chain([&main]) {
+        check_imports(sources, module)?;
+    }
+    for module in libs.iter().chain([&main]) {
+        check_references(sources, module, options.referential)?;
+    }
+    for lib in &mut libs {
+        insert_libs(&mut lib.package);
+        move_to_libs(lib);
+    }
+    move_to_libs(&mut main);
+    let mut modules = vec![main];
+    modules.extend(libs);
+    if let Ok(hook) = parse::parse_module("hooks.hooks_builtin", HOOK, RegoVersion::V0) {
+        modules.push(hook);
+    }
+    let (program, _) = regent_rego::compile(modules, Vec::new(), &compile_options(options)).map_err(|errors| {
+        let (path, row) = errors
+            .first()
+            .map_or_else(|| (sources.main.1.clone(), 0), |e| place(sources, &e.loc));
+        LoadError {
+            path,
+            row,
+            ..LoadError::new(format!("unable to compile modules: {}", errors_text(&errors)), &[])
+        }
+    })?;
+    let entry = program.document(&["template", "violation"]);
+    let reads = program.reads(entry);
+    Ok(Compiled { program, entry, reads })
+}
+
+/// Options of the Rego compiler for a policy.
+pub(crate) fn compile_options(options: &CompileOptions) -> regent_rego::CompileOptions {
+    regent_rego::CompileOptions {
+        capabilities: Capabilities {
+            without: options.without_builtins.clone(),
+        },
+        print: options.print,
+        ..regent_rego::CompileOptions::default()
+    }
+}
+
+/// Errors as OPA lists them.
+pub(crate) fn errors_text(errors: &[Error]) -> String {
+    match errors {
+        [] => "no error(s)".to_owned(),
+        [one] => format!("1 error occurred: {one}"),
+        more => {
+            let lines: Vec<String> = more.iter().map(Error::to_string).collect();
+            format!("{} errors occurred:\n{}", more.len(), lines.join("\n"))
+        }
+    }
+}
+
+fn invalid(sources: &Sources, errors: &[Error]) -> LoadError {
+    let (path, row) = errors
+        .first()
+        .map_or_else(|| (sources.main.1.clone(), 0), |e| place(sources, &e.loc));
+    // A module that is empty is told without the count, as it is no list of errors in OPA.
+    let text = match errors {
+        [one] if one.message == "empty module" => one.to_string(),
+        errors => errors_text(errors),
+    };
+    LoadError {
+        path,
+        row,
+        ..LoadError::new(format!("{INVALID}: {text}"), &[])
+    }
+}
+
+fn refused(sources: &Sources, at: &Term, message: String) -> LoadError {
+    let (path, row) = place(sources, &at.loc);
+    LoadError {
+        path,
+        row,
+        ..LoadError::new(format!("{INVALID}: {message}"), &[])
+    }
+}
+
+/// Whether a rule's name is this word.
+pub(crate) fn is_named(rule: &Rule, name: &str) -> bool {
+    match rule.head.reference.first().map(|t| &t.value) {
+        Some(TermValue::Var(v)) => v == name,
+        _ => false,
+    }
+}
+
+fn set_package(module: &mut Module, names: &[&str]) {
+    let head = module
+        .package
+        .first()
+        .cloned()
+        .unwrap_or_else(|| Term::new(TermValue::Var("data".into())));
+    let mut path = vec![head];
+    path.extend(
+        names
+            .iter()
+            .map(|n| Term::at(TermValue::String((*n).into()), &module.package_loc)),
+    );
+    module.package = path;
+}
+
+fn check_packages(sources: &Sources, libs: &[Module]) -> Result<(), LoadError> {
+    for lib in libs {
+        if !starts_with(&lib.package, "lib") || lib.package.len() < 3 {
+            let at = Term::at(TermValue::Null, &lib.package_loc);
+            let what = format!(
+                "invalid lib prefix: path {} not found in lib prefixes",
+                ref_text(&lib.package)
+            );
+            return Err(refused(sources, &at, what));
+        }
+    }
+    Ok(())
+}
+
+fn check_imports(sources: &Sources, module: &Module) -> Result<(), LoadError> {
+    for import in &module.imports {
+        let TermValue::Ref(path) = &import.path.value else {
+            let what = format!("invalid import: got reference of type {:?}", import.path.value);
+            return Err(refused(sources, &import.path, what));
+        };
+        let head = match path.first().map(|t| &t.value) {
+            Some(TermValue::Var(head)) => head.as_str(),
+            _ => "",
+        };
+        let shown = quote(&ref_text(path));
+        if head == "input" {
+            return Err(refused(
+                sources,
+                &import.path,
+                format!("invalid import: cannot import input: {shown}"),
+            ));
+        }
+        if !(head == "future" || starts_with(path, "lib")) {
+            return Err(refused(
+                sources,
+                &import.path,
+                format!("invalid import: bad import: {shown}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// `data.inventory` and `data.lib` alone may be referred to.
+fn check_references(sources: &Sources, module: &Module, referential: bool) -> Result<(), LoadError> {
+    let mut bad: Vec<(Term, String)> = Vec::new();
+    for rule in &module.rules {
+        walk_refs(&mut rule.clone(), &mut |path, at| {
+            let allowed = starts_with(path, "lib") || (referential && starts_with(path, "inventory"));
+            if is_data(path) && !allowed {
+                bad.push((at.clone(), ref_text(path)));
+            }
+        });
+    }
+    let Some((first, _)) = bad.first() else {
+        return Ok(());
+    };
+    let lines: String = bad.iter().map(|(_, text)| format!("disallowed ref {text}\n")).collect();
+    let what = format!(
+        "invalid data references: check refs failed on module {{{}}}: errors ({}):\n{lines}",
+        module.file,
+        bad.len()
+    );
+    Err(refused(sources, first, what))
+}
+
+fn is_data(path: &[Term]) -> bool {
+    matches!(path.first().map(|t| &t.value), Some(TermValue::Var(head)) if head == "data")
+}
+
+/// Whether a reference is `data.<name>` or below.
+fn starts_with(path: &[Term], name: &str) -> bool {
+    is_data(path) && matches!(path.get(1).map(|t| &t.value), Some(TermValue::String(s)) if s == name)
+}
+
+/// `data.lib…` becomes `data.libs.lib…`.
+fn insert_libs(path: &mut Vec<Term>) {
+    if starts_with(path, "lib")
+        && let Some(loc) = path.first().map(|t| t.loc.clone())
+    {
+        path.insert(1, Term::at(TermValue::String("libs".into()), &loc));
+    }
+}
+
+fn move_to_libs(module: &mut Module) {
+    for import in &mut module.imports {
+        if let TermValue::Ref(path) = &mut import.path.value {
+            insert_libs(path);
+        }
+    }
+    for rule in &mut module.rules {
+        walk_refs(rule, &mut |path, _| insert_libs(path));
+    }
+}
+
+/// What is called for every reference: its parts, and a term that says where it stands.
+type Visit<'v> = &'v mut dyn FnMut(&mut Vec<Term>, &Term);
+
+/// Calls `visit` for every reference of a rule, nested ones too.
+pub(crate) fn walk_refs(rule: &mut Rule, visit: Visit<'_>) {
+    for term in rule.head.reference.iter_mut().skip(1) {
+        walk_term(term, visit);
+    }
+    for term in rule.head.args.iter_mut().flatten() {
+        walk_term(term, visit);
+    }
+    for term in [&mut rule.head.key, &mut rule.head.value].into_iter().flatten() {
+        walk_term(term, visit);
+    }
+    walk_body(&mut rule.body, visit);
+    if let Some(rule) = &mut rule.else_rule {
+        walk_refs(rule, visit);
+    }
+}
+
+fn walk_body(body: &mut [Expr], visit: Visit<'_>) {
+    for expr in body {
+        match &mut expr.kind {
+            ExprKind::Term(term) => walk_term(term, visit),
+            ExprKind::Call(terms) | ExprKind::Some(terms) => terms.iter_mut().for_each(|t| walk_term(t, visit)),
+            ExprKind::Every(every) => {
+                walk_term(&mut every.domain, visit);
+                walk_body(&mut every.body, visit);
+            }
+            ExprKind::Not(body) => walk_body(body, visit),
+        }
+        for With { target, value, .. } in &mut expr.with {
+            walk_term(target, visit);
+            walk_term(value, visit);
+        }
+    }
+}
+
+fn walk_term(term: &mut Term, visit: Visit<'_>) {
+    let at = Term::at(TermValue::Null, &term.loc);
+    match &mut term.value {
+        TermValue::Ref(path) => {
+            visit(path, &at);
+            path.iter_mut().for_each(|t| walk_term(t, visit));
+        }
+        TermValue::Var(name) if name == "data" => {
+            // A bare `data` is a reference of one part.
+            let mut path = vec![Term::at(TermValue::Var(name.clone()), &at.loc)];
+            visit(&mut path, &at);
+        }
+        TermValue::Array(terms) | TermValue::Set(terms) | TermValue::Call(terms) | TermValue::Template(terms) => {
+            terms.iter_mut().for_each(|t| walk_term(t, visit));
+        }
+        TermValue::Object(entries) => {
+            for (key, value) in entries {
+                walk_term(key, visit);
+                walk_term(value, visit);
+            }
+        }
+        TermValue::ArrayCompr(head, body) | TermValue::SetCompr(head, body) => {
+            walk_term(head, visit);
+            walk_body(body, visit);
+        }
+        TermValue::ObjectCompr(key, value, body) => {
+            walk_term(key, visit);
+            walk_term(value, visit);
+            walk_body(body, visit);
+        }
+        TermValue::Null | TermValue::Bool(_) | TermValue::Number(_) | TermValue::String(_) | TermValue::Var(_) => {}
+    }
+}
+
+/// A reference as OPA prints it.
+pub(crate) fn ref_text(path: &[Term]) -> String {
+    let mut out = String::new();
+    for (i, term) in path.iter().enumerate() {
+        match &term.value {
+            TermValue::Var(name) if i == 0 => out.push_str(name),
+            TermValue::Var(name) if name.starts_with('$') => out.push_str("[_]"),
+            TermValue::Var(name) => out.push_str(&format!("[{name}]")),
+            TermValue::String(name) if is_word(name) => out.push_str(&format!(".{name}")),
+            TermValue::String(name) => out.push_str(&format!("[{}]", quote(name))),
+            TermValue::Number(n) => out.push_str(&format!("[{n}]")),
+            TermValue::Bool(b) => out.push_str(&format!("[{b}]")),
+            TermValue::Null => out.push_str("[null]"),
+            TermValue::Ref(inner) => out.push_str(&format!("[{}]", ref_text(inner))),
+            _ => out.push_str("[...]"),
+        }
+    }
+    out
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
