@@ -57,6 +57,31 @@ pub(crate) fn is_print(c: char) -> bool {
     }
 }
 
+/// Go's `unicode.ToLower`: always one character.
+pub(crate) fn to_lower(c: char) -> char {
+    let mut all = c.to_lowercase();
+    match (all.next(), all.next()) {
+        (Some(one), None) => one,
+        // The only one whose full mapping is longer.
+        _ if c == '\u{130}' => 'i',
+        _ => c,
+    }
+}
+
+/// Go's `unicode.ToUpper`: always one character.
+pub(crate) fn to_upper(c: char) -> char {
+    let mut all = c.to_uppercase();
+    match (all.next(), all.next()) {
+        (Some(one), None) => one,
+        // Full mappings are longer here; the simple ones are the title-case letters, where there are any.
+        _ => match c as u32 {
+            n @ (0x1f80..=0x1faf) => char::from_u32(n | 8).unwrap_or(c),
+            n @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(n + 9).unwrap_or(c),
+            _ => c,
+        },
+    }
+}
+
 /// Whether a character is in a class given as a pattern, which is read once.
 pub(crate) fn in_class(cell: &OnceLock<Option<ClassUnicode>>, pattern: &str, c: char) -> bool {
     let class = cell.get_or_init(|| match regex_syntax::parse(pattern).ok()?.into_kind() {

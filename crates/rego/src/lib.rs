@@ -12,6 +12,7 @@ pub mod compile;
 pub mod error;
 mod exec;
 mod go_text;
+mod gofmt;
 pub mod json;
 pub mod number;
 pub mod parse;

@@ -4,8 +4,21 @@
 //! Signatures and flags are not repeated there: `declared.tsv` holds them for all of OPA's built-ins.
 //! Operands are checked with the functions of [`operand`], whose texts are OPA's.
 
+mod aggregates;
+mod arithmetic;
+mod bits;
+mod casts;
+mod collections;
+mod comparison;
+mod encoding;
+mod json_paths;
+mod notes;
+mod numbers;
 pub(crate) mod operand;
+mod replace;
 mod signature;
+mod strings;
+mod walk;
 
 use crate::error::Error;
 use crate::types::Type;
@@ -43,8 +56,8 @@ pub trait Host {
     fn charge(&mut self, bytes: usize) -> Result<(), Failure>;
     /// `time.now_ns`, fixed within one evaluation.
     fn time_ns(&self) -> i64;
-    /// Pseudo-random number, seeded by the caller.
-    fn random(&mut self) -> u64;
+    /// Pseudo-random number, seeded by the caller; within one evaluation the same key gives the same number.
+    fn random(&mut self, key: &str) -> u64;
     /// A note of `trace`.
     fn note(&mut self, text: &str);
     /// A line of `print`; the evaluation knows the place.
@@ -151,6 +164,19 @@ const DECLARED: &str = include_str!("declared.tsv");
 /// Every family registers here.
 #[rustfmt::skip]
 const FAMILIES: &[Table] = &[
+    aggregates::TABLE,
+    arithmetic::TABLE,
+    bits::TABLE,
+    casts::TABLE,
+    collections::TABLE,
+    comparison::TABLE,
+    encoding::TABLE,
+    json_paths::TABLE,
+    notes::TABLE,
+    numbers::TABLE,
+    replace::TABLE,
+    strings::TABLE,
+    walk::TABLE,
 ];
 
 /// Every built-in that exists here, by name.

@@ -136,3 +136,27 @@ pub(crate) fn strings<'a>(args: &[&'a Value], place: usize) -> Result<Vec<&'a st
         })
         .collect()
 }
+
+/// A result larger than anything a policy needs: the evaluation ends.
+pub(crate) fn too_large(what: &str) -> Failure {
+    let message = format!("{what} is too large");
+    Failure::Halt(crate::error::Error::new(
+        crate::error::Code::Limit,
+        &crate::ast::Loc::default(),
+        message,
+    ))
+}
+
+/// A string made of bytes, with U+FFFD for each byte that is no text, as Go writes such strings.
+pub(crate) fn text_of_bytes(bytes: Vec<u8>) -> Value {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(s) => return Value::String(SmolStr::from(s)),
+        Err(e) => e.into_bytes(),
+    };
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
+    }
+    Value::String(SmolStr::from(out))
+}
