@@ -5,6 +5,7 @@
 //! report.
 
 mod list;
+mod object;
 mod places;
 mod split;
 
@@ -73,6 +74,11 @@ impl Document {
         name.unwrap_or_default()
     }
 
+    /// What keeps it from being a Kubernetes object, with the path of the node to blame.
+    pub fn not_an_object(&self) -> Option<(Vec<&'static str>, String)> {
+        object::problem(&self.value)
+    }
+
     /// Whether it is a recorded request, to be judged as one.
     pub fn is_admission_review(&self) -> bool {
         self.field("kind") == "AdmissionReview" && self.group() == "admission.k8s.io"
@@ -88,9 +94,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
 pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
     Documents {
         file: file.to_owned(),
-        chunks: Splitter::new(bytes),
+        raw: raw_documents(bytes),
         ready: VecDeque::new(),
-        index: 0,
     }
 }
 
@@ -98,10 +103,9 @@ pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
 #[derive(Debug)]
 pub struct Documents<'b> {
     file: String,
-    chunks: Splitter<'b>,
+    raw: RawDocuments<'b>,
     /// Items of a `List` that wait for their turn.
     ready: VecDeque<Result<Document, Problem>>,
-    index: usize,
 }
 
 impl Iterator for Documents<'_> {
@@ -112,19 +116,62 @@ impl Iterator for Documents<'_> {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            let chunk = self.chunks.next()?;
-            match parse(&self.file, &chunk) {
-                Ok(None) => {}
-                Ok(Some((value, places))) => {
-                    let index = self.index;
-                    self.index += 1;
-                    list::unroll(&self.file, index, value, places, &mut self.ready);
-                }
-                Err(problem) => {
-                    self.index += 1;
-                    return Some(Err(problem));
-                }
-            }
+            self.raw.next()?.read_into(&self.file, &mut self.ready);
+        }
+    }
+}
+
+/// The documents of a file as text, cut but not parsed: cheap, so that parsing can be someone else's work.
+pub fn raw_documents(bytes: &[u8]) -> RawDocuments<'_> {
+    RawDocuments {
+        chunks: Splitter::new(bytes),
+        index: 0,
+    }
+}
+
+/// See [`raw_documents`].
+#[derive(Debug)]
+pub struct RawDocuments<'b> {
+    chunks: Splitter<'b>,
+    index: usize,
+}
+
+impl<'b> Iterator for RawDocuments<'b> {
+    type Item = RawDocument<'b>;
+
+    fn next(&mut self) -> Option<RawDocument<'b>> {
+        let chunk = self.chunks.next()?;
+        let index = self.index;
+        self.index += 1;
+        Some(RawDocument { index, chunk })
+    }
+}
+
+/// A document that is not parsed.
+#[derive(Clone, Debug)]
+pub struct RawDocument<'b> {
+    index: usize,
+    chunk: Chunk<'b>,
+}
+
+impl<'b> RawDocument<'b> {
+    /// Its text.
+    pub fn bytes(&self) -> &'b [u8] {
+        self.chunk.bytes
+    }
+
+    /// Parses it: nothing for an empty document, several for a `List`.
+    pub fn read(&self, file: &str) -> Vec<Result<Document, Problem>> {
+        let mut out = VecDeque::new();
+        self.read_into(file, &mut out);
+        out.into()
+    }
+
+    fn read_into(&self, file: &str, out: &mut VecDeque<Result<Document, Problem>>) {
+        match parse(file, &self.chunk) {
+            Ok(None) => {}
+            Ok(Some((value, places))) => list::unroll(file, self.index, value, places, out),
+            Err(problem) => out.push_back(Err(problem)),
         }
     }
 }

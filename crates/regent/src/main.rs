@@ -1,2 +1,39 @@
 //! Regent: policy as code for Kubernetes.
-fn main() {}
+
+mod archive;
+mod arguments;
+mod builtin;
+mod command;
+mod diagnostic;
+mod doc;
+mod files;
+mod judge;
+mod manifests;
+mod policies;
+mod progress;
+mod render;
+mod report;
+mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Everything runs on a thread with a stack for deep values and long rule chains.
+const STACK: usize = 64 << 20;
+
+fn main() -> ExitCode {
+    // A panic is caught where it happens and becomes an error of that object; its text is told there.
+    std::panic::set_hook(Box::new(|_| {}));
+    let run = || command::run(arguments::Arguments::parse());
+    let code = match std::thread::Builder::new().stack_size(STACK).spawn(run) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| {
+            terminal::error(&format!("internal error: {}", terminal::panic_text(&*panic)));
+            command::FAILED
+        }),
+        Err(e) => {
+            terminal::error(&format!("cannot start a thread: {e}"));
+            command::FAILED
+        }
+    };
+    ExitCode::from(code)
+}

@@ -17,6 +17,16 @@ pub(super) fn unroll(
     let items = match (kind.strip_suffix("List"), value.get("items")) {
         (Some(item_kind), Some(Value::Array(items))) => Some((item_kind, Arc::clone(items))),
         (Some(""), None | Some(Value::Null)) => Some(("", Arc::default())),
+        (Some(""), Some(other)) => {
+            let (line, column) = places.find(&["items"]);
+            out.push_back(Err(Problem {
+                file: file.to_owned(),
+                line,
+                column,
+                message: format!("items of a List must be an array, this is of type {}", other.type_name()),
+            }));
+            return;
+        }
         _ => None,
     };
     let Some((item_kind, items)) = items else {

@@ -1,0 +1,86 @@
+//! For people: by file, then object, messages wrapped, a summary at the end.
+
+use super::count;
+use crate::report::{Finding, Report};
+use crate::terminal::{self, paint, printable, style, wrap};
+use regent_core::Action;
+use std::fmt::Write;
+
+pub(crate) fn render(report: &Report) -> String {
+    let width = terminal::width();
+    let mut out = String::new();
+    for object in report.findings.chunk_by(|a, b| a.at == b.at && a.object == b.object) {
+        let Some(first) = object.first() else { continue };
+        let name = &first.object;
+        let title = format!("{} {}", printable(&name.kind), printable(&name.path()));
+        let _ = writeln!(
+            out,
+            "{} {}",
+            paint(style::BOLD, title),
+            paint(
+                style::DIM,
+                format!("({}, {})", printable(&name.api_version), first.at.file)
+            )
+        );
+        for finding in object {
+            write_finding(&mut out, finding, width);
+        }
+        out.push('\n');
+    }
+    if !terminal::quiet() || !report.findings.is_empty() {
+        out.push_str(&summary(report));
+        out.push('\n');
+    }
+    out
+}
+
+fn write_finding(out: &mut String, finding: &Finding, width: usize) {
+    let v = &finding.violation;
+    let action = finding.action_name();
+    let colour = match finding.action() {
+        Some(Action::Deny) => style::RED,
+        Some(Action::Warn) => style::YELLOW,
+        Some(Action::Dryrun) | None => style::CYAN,
+    };
+    let place = format!("{}:{}:{}", finding.at.file, finding.line, finding.column);
+    let constraint = format!("{}/{}", printable(&v.constraint_kind), printable(&v.constraint_name));
+    let _ = writeln!(
+        out,
+        "  {} {place} {}",
+        paint(colour, format!("{action:<6}")),
+        paint(style::DIM, constraint)
+    );
+    for line in wrap(&v.message, width.saturating_sub(9)) {
+        let _ = writeln!(out, "         {line}");
+    }
+    if let Some(g) = &v.generated {
+        let origin = format!("in the {} {:?} it implies ({})", g.kind, g.name, g.template);
+        let _ = writeln!(out, "         {}", paint(style::DIM, printable(&origin)));
+    }
+}
+
+/// `10 objects: 2 denied, 1 warned; 3 violations`, and errors if there are any.
+pub(super) fn summary(report: &Report) -> String {
+    let s = &report.summary;
+    let mut parts = Vec::new();
+    if s.denied > 0 {
+        parts.push(paint(style::RED, format!("{} denied", s.denied)));
+    }
+    if s.warned > 0 {
+        parts.push(paint(style::YELLOW, format!("{} warned", s.warned)));
+    }
+    if parts.is_empty() && s.objects > 0 {
+        parts.push(paint(style::GREEN, "none denied"));
+    }
+    let mut text = format!("{}: {}", count(s.objects, "object"), parts.join(", "));
+    if parts.is_empty() {
+        text = "nothing judged".to_owned();
+    }
+    if s.violations > 0 {
+        let _ = write!(text, "; {}", count(s.violations, "violation"));
+    }
+    if s.errors > 0 {
+        let _ = write!(text, "; {}", paint(style::RED, count(s.errors, "error")));
+    }
+    text
+}
