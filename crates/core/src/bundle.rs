@@ -74,16 +74,6 @@ pub struct Bundle {
     pub problems: Vec<Problem>,
 }
 
-impl Document {
-    /// The node at a path of keys, and indexes as decimal text.
-    pub(crate) fn value_at(&self, path: &[&str]) -> Option<&Value> {
-        path.iter().try_fold(&self.value, |at, part| match at {
-            Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-            other => other.get(part),
-        })
-    }
-}
-
 /// What a document is, by its `apiVersion` and `kind`.
 pub fn classify(value: &Value) -> Class {
     let api_version = value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();

@@ -117,6 +117,30 @@ impl PolicySet {
         (set, problems)
     }
 
+    /// A set of one constraint, as a Suite's test has it.
+    pub(crate) fn of_one(template: Arc<Template>, constraint: Constraint, expansions: Vec<Expansion>) -> PolicySet {
+        let reads_inventory = reads_inventory(&template.reads);
+        let policies = vec![Policy {
+            constraint,
+            program: template.program.clone(),
+            rules: vec![Rule {
+                entry: template.entry,
+                action: None,
+            }],
+            template: Some(template.clone()),
+            file: Arc::default(),
+            line: 0,
+        }];
+        PolicySet {
+            revision: Arc::default(),
+            index: Index::build(&policies),
+            templates: BTreeMap::from([(template.kind.to_lowercase(), template)]),
+            policies,
+            expansions,
+            reads_inventory,
+        }
+    }
+
     /// The digest of the bundle.
     pub fn revision(&self) -> &str {
         &self.revision
@@ -243,7 +267,7 @@ fn load_expansions(bundle: &Bundle, problems: &mut Vec<Problem>) -> Vec<Expansio
                 problems.push(at(
                     item,
                     &["spec"],
-                    0,
+                    (0, 0),
                     format!("error upserting template {name}: {text}"),
                 ));
             }
@@ -257,7 +281,7 @@ fn load_expansions(bundle: &Bundle, problems: &mut Vec<Problem>) -> Vec<Expansio
             problems.push(at(
                 item,
                 &["spec"],
-                0,
+                (0, 0),
                 format!("ExpansionTemplate {name}: template forms expansion cycle"),
             ));
         }
@@ -308,7 +332,7 @@ fn unique<'a>(items: &'a [Item], problems: &mut Vec<Problem>) -> Vec<&'a Item> {
                 let (kind, name) = (key.0, quote(key.1));
                 let (file, line) = (&first.file, first.document.places.find(&[]).0);
                 let message = format!("{kind} {name} is defined twice with different content; first at {file}:{line}");
-                problems.push(at(item, &["metadata", "name"], 0, message));
+                problems.push(at(item, &["metadata", "name"], (0, 0), message));
             }
         }
     }
@@ -321,23 +345,21 @@ fn problem(item: &Item, what: &str, name: &str, error: &LoadError) -> Problem {
     at(
         item,
         &path,
-        error.row,
+        error.at,
         format!("adding {what} {}: {}", quote(name), error.message),
     )
 }
 
-fn at(item: &Item, path: &[&str], row: u32, message: String) -> Problem {
-    let (mut line, mut column) = item.document.places.find(path);
-    // Rego stands in a block below its key; a text on one line stands where its node does.
-    let is_block = row > 0
-        && item
-            .document
-            .value_at(path)
-            .and_then(Value::as_str)
-            .is_some_and(|t| t.contains('\n'));
-    if is_block {
-        line += row;
-        column = 0;
+fn at(item: &Item, path: &[&str], (row, col): (u32, u32), message: String) -> Problem {
+    let places = &item.document.places;
+    let (mut line, mut column) = places.find(path);
+    if row > 0 {
+        // Rego in a block stands below its key, indented; a text of any other form is known by its first place only.
+        let (first, indent) = places.text_start(path);
+        if (first, indent) != (line, column) {
+            line = first + row - 1;
+            column = (indent + col).saturating_sub(1);
+        }
     }
     Problem {
         file: item.file.to_string(),

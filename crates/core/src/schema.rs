@@ -46,8 +46,8 @@ pub struct Schema {
 /// `additionalProperties`.
 #[derive(Clone, Debug)]
 enum Additional {
-    /// `true` or `false`.
-    Any(bool),
+    /// `true`: anything.
+    Any,
     /// A schema for all of them.
     Schema(Box<Schema>),
 }
@@ -142,7 +142,7 @@ impl Schema {
                 .map(|(k, v)| (k.to_owned(), Schema::parse(v)))
                 .collect(),
             additional: match value.get("additionalProperties") {
-                Some(Value::Bool(b)) => Some(Additional::Any(*b)),
+                Some(Value::Bool(_)) => Some(Additional::Any),
                 Some(v @ Value::Object(_)) => Some(Additional::Schema(Box::new(Schema::parse(v)))),
                 _ => None,
             },

@@ -1,7 +1,14 @@
 //! Tests of policies as data: Suites of `gator verify`, and Rego unit tests.
 
+mod rego_tests;
+mod run;
+
 use crate::evaluate::Engine;
+use crate::object::{self, Gvk};
 use regent_rego::Value;
+use regex::Regex;
+
+pub use rego_tests::run_rego_tests;
 
 /// A parsed Suite.
 #[derive(Clone, Debug)]
@@ -57,6 +64,8 @@ pub enum Count {
     No,
     /// Exactly so many.
     Exactly(i64),
+    /// Anything else, which fails when it is asked.
+    Invalid,
 }
 
 /// One assertion.
@@ -70,15 +79,54 @@ pub struct Assertion {
 
 /// Which tests and cases run (`--run`).
 #[derive(Clone, Debug, Default)]
-pub struct Filter {}
+pub struct Filter {
+    kind: FilterKind,
+}
+
+#[derive(Clone, Debug, Default)]
+enum FilterKind {
+    /// Everything.
+    #[default]
+    All,
+    /// Tests or cases of that name.
+    Either(Regex),
+    /// Tests of the first name, and of those the cases of the second.
+    Both(Regex, Regex),
+}
 
 impl Filter {
     /// `R` (tests or cases), `T//C` (tests and cases); empty: everything.
     ///
     /// # Errors
     /// A bad regular expression, or more than one `//`.
-    pub fn parse(_run: &str) -> Result<Filter, String> {
-        Ok(Filter::default())
+    pub fn parse(run: &str) -> Result<Filter, String> {
+        let regex = |text: &str| Regex::new(text).map_err(|e| format!("invalid test filter: {e}"));
+        let mut parts = run.split("//");
+        let kind = match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
+            ("", None, _) => FilterKind::All,
+            (either, None, _) => FilterKind::Either(regex(either)?),
+            (test, Some(case), None) => FilterKind::Both(regex(test)?, regex(case)?),
+            _ => return Err("invalid test filter: a filter may include at most one \"//\"".to_owned()),
+        };
+        Ok(Filter { kind })
+    }
+
+    /// Whether a test runs, given the names of its cases.
+    pub fn matches_test<'c>(&self, test: &str, mut cases: impl Iterator<Item = &'c str>) -> bool {
+        match &self.kind {
+            FilterKind::All => true,
+            FilterKind::Either(regex) => regex.is_match(test) || cases.any(|c| regex.is_match(c)),
+            FilterKind::Both(regex, _) => regex.is_match(test),
+        }
+    }
+
+    /// Whether a case of a test runs.
+    pub fn matches_case(&self, test: &str, case: &str) -> bool {
+        match &self.kind {
+            FilterKind::All => true,
+            FilterKind::Either(regex) => regex.is_match(case) || regex.is_match(test),
+            FilterKind::Both(tests, cases) => tests.is_match(test) && cases.is_match(case),
+        }
     }
 }
 
@@ -155,22 +203,97 @@ impl Suite {
     ///
     /// # Errors
     /// What is wrong in it.
-    pub fn parse(_path: &str, _document: &Value) -> Option<Result<Suite, String>> {
-        None
+    pub fn parse(path: &str, document: &Value) -> Option<Result<Suite, String>> {
+        let gvk = Gvk::of(document);
+        if gvk.group != "test.gatekeeper.sh" || gvk.kind != "Suite" {
+            return None;
+        }
+        Some(Suite::read(path, document).map_err(|e| format!("invalid yaml: {e}")))
     }
 
-    /// Runs it. Paths are given to `files` joined to the suite's folder.
-    pub fn run(&self, _files: Files<'_>, _filter: &Filter, _options: &RunOptions<'_>) -> SuiteResult {
-        SuiteResult {
-            path: self.path.clone(),
-            status: Status::Skipped,
-            tests: Vec::new(),
+    fn read(path: &str, document: &Value) -> Result<Suite, String> {
+        let mut tests = Vec::new();
+        for (i, test) in list(document, "tests")?.iter().enumerate() {
+            let mut cases = Vec::new();
+            for (j, case) in list(test, "cases")?.iter().enumerate() {
+                let assertions = list(case, "assertions")?
+                    .iter()
+                    .map(Assertion::read)
+                    .collect::<Result<_, _>>();
+                let at = |e: String| format!("tests[{i}].cases[{j}]: {e}");
+                cases.push(Case {
+                    name: text(case, "name").map_err(at)?,
+                    object: text(case, "object").map_err(at)?,
+                    inventory: list(case, "inventory")?
+                        .iter()
+                        .filter_map(|v| v.as_str().map(str::to_owned))
+                        .collect(),
+                    assertions: assertions.map_err(at)?,
+                    skip: flag(case, "skip").map_err(at)?,
+                });
+            }
+            let at = |e: String| format!("tests[{i}]: {e}");
+            tests.push(Test {
+                name: text(test, "name").map_err(at)?,
+                template: text(test, "template").map_err(at)?,
+                constraint: text(test, "constraint").map_err(at)?,
+                expansion: text(test, "expansion").map_err(at)?,
+                invalid: flag(test, "invalid").map_err(at)?,
+                skip: flag(test, "skip").map_err(at)?,
+                cases,
+            });
         }
+        Ok(Suite {
+            path: path.to_owned(),
+            skip: flag(document, "skip")?,
+            tests,
+        })
     }
 }
 
-/// Runs the `test_*` rules of Rego files (`name`, text), as `opa test` does: a test result a file that has tests, a case
-/// a rule.
-pub fn run_rego_tests(_files: &[(String, String)], _filter: &Filter, _options: &RunOptions<'_>) -> Vec<TestResult> {
-    Vec::new()
+impl Assertion {
+    fn read(value: &Value) -> Result<Assertion, String> {
+        // YAML as Kubernetes reads it has made booleans of yes and no.
+        let violations = match value.get("violations") {
+            None | Some(Value::Null | Value::Bool(true)) => Count::Yes,
+            Some(Value::Bool(false)) => Count::No,
+            Some(Value::String(s)) if s == "yes" => Count::Yes,
+            Some(Value::String(s)) if s == "no" => Count::No,
+            Some(number @ Value::Number(_)) => match number.as_i64() {
+                Some(n) if n >= 0 => Count::Exactly(n),
+                _ => Count::Invalid,
+            },
+            Some(_) => Count::Invalid,
+        };
+        let message = match value.get("message") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(s)) => Some(s.to_string()),
+            Some(other) => return Err(format!("assertion.message must be a string, not {}", other.type_name())),
+        };
+        Ok(Assertion { violations, message })
+    }
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> Result<&'a [Value], String> {
+    match value.get(key) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(items)) => Ok(items),
+        Some(other) => Err(format!("{key} must be a list, not {}", other.type_name())),
+    }
+}
+
+fn text(value: &Value, key: &str) -> Result<String, String> {
+    match value.get(key) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(s)) => Ok(s.to_string()),
+        Some(other) => Err(format!("{key} must be a string, not {}", object::go_value(other))),
+    }
+}
+
+fn flag(value: &Value, key: &str) -> Result<bool, String> {
+    match value.get(key) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(b)) => Ok(*b),
+        Some(other) => Err(format!("{key} must be true or false, not {}", object::go_value(other))),
+    }
 }

@@ -42,8 +42,8 @@ pub struct LoadError {
     pub message: String,
     /// Path of the node that is to blame, as keys and indexes; empty: the document.
     pub path: Vec<String>,
-    /// Row below that node, for Rego inside YAML; 0: the node itself.
-    pub row: u32,
+    /// Row and column in the text of that node, for Rego inside YAML; 0: the node itself.
+    pub at: (u32, u32),
     /// The constraint differs from the schema of its template, which is what `invalid: true` of a Suite asks for.
     pub schema: bool,
 }
@@ -53,7 +53,7 @@ impl LoadError {
         LoadError {
             message: message.into(),
             path: path.iter().map(|p| (*p).to_owned()).collect(),
-            row: 0,
+            at: (0, 0),
             schema: false,
         }
     }
@@ -417,16 +417,16 @@ fn path(head: &[&str], tail: &[&str]) -> Vec<String> {
 }
 
 /// Which text of a template a place in its Rego is in, and the row there.
-pub(crate) fn place(sources: &Sources, loc: &Loc) -> (Vec<String>, u32) {
+pub(crate) fn place(sources: &Sources, loc: &Loc) -> (Vec<String>, (u32, u32)) {
     let file = loc.file.as_deref().unwrap_or_default();
     let lib = file
         .strip_prefix("libs[\"lib_")
         .and_then(|rest| rest.strip_suffix("\"]"))
         .and_then(|index| sources.libs.get(index.parse::<usize>().ok()?));
-    let row = if file == "template" || lib.is_some() {
-        loc.row
+    let at = if file == "template" || lib.is_some() {
+        (loc.row, loc.col)
     } else {
-        0
+        (0, 0)
     };
-    (lib.map_or_else(|| sources.main.1.clone(), |l| l.1.clone()), row)
+    (lib.map_or_else(|| sources.main.1.clone(), |l| l.1.clone()), at)
 }

@@ -316,7 +316,7 @@ fn prune(schema: Option<&Schema>, value: &Value, path: &str, out: &mut Vec<Strin
                 } else {
                     match &schema.additional {
                         Some(Additional::Schema(s)) => prune(Some(s), inner, &join(path, key), out),
-                        Some(Additional::Any(_)) => prune(None, inner, &join(path, key), out),
+                        Some(Additional::Any) => prune(None, inner, &join(path, key), out),
                         None if preserve => {}
                         None => out.push(join(path, key)),
                     }

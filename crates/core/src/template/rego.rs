@@ -80,12 +80,12 @@ pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Com
         modules.push(hook);
     }
     let (program, _) = regent_rego::compile(modules, Vec::new(), &compile_options(options)).map_err(|errors| {
-        let (path, row) = errors
+        let (path, at) = errors
             .first()
-            .map_or_else(|| (sources.main.1.clone(), 0), |e| place(sources, &e.loc));
+            .map_or_else(|| (sources.main.1.clone(), (0, 0)), |e| place(sources, &e.loc));
         LoadError {
             path,
-            row,
+            at,
             ..LoadError::new(format!("unable to compile modules: {}", errors_text(&errors)), &[])
         }
     })?;
@@ -118,9 +118,9 @@ pub(crate) fn errors_text(errors: &[Error]) -> String {
 }
 
 fn invalid(sources: &Sources, errors: &[Error]) -> LoadError {
-    let (path, row) = errors
+    let (path, at) = errors
         .first()
-        .map_or_else(|| (sources.main.1.clone(), 0), |e| place(sources, &e.loc));
+        .map_or_else(|| (sources.main.1.clone(), (0, 0)), |e| place(sources, &e.loc));
     // A module that is empty is told without the count, as it is no list of errors in OPA.
     let text = match errors {
         [one] if one.message == "empty module" => one.to_string(),
@@ -128,16 +128,16 @@ fn invalid(sources: &Sources, errors: &[Error]) -> LoadError {
     };
     LoadError {
         path,
-        row,
+        at,
         ..LoadError::new(format!("{INVALID}: {text}"), &[])
     }
 }
 
 fn refused(sources: &Sources, at: &Term, message: String) -> LoadError {
-    let (path, row) = place(sources, &at.loc);
+    let (path, at) = place(sources, &at.loc);
     LoadError {
         path,
-        row,
+        at,
         ..LoadError::new(format!("{INVALID}: {message}"), &[])
     }
 }

@@ -1,0 +1,154 @@
+//! Rego unit tests: `test_*` rules, as `opa test` runs them.
+
+use super::{CaseResult, Filter, RunOptions, Status, TestResult};
+use crate::plain::parse_either;
+use crate::policy_set::CompileOptions;
+use crate::template::compile_options;
+use regent_rego::ast::{Module, TermValue};
+use regent_rego::{Context, Error, Limits, Program, Value};
+
+/// Runs the `test_*` rules of Rego files (name, text), as `opa test` does: a test result for each file that has tests,
+/// a case for each rule. Rules named `todo_test_*` are skipped.
+pub fn run_rego_tests(files: &[(String, String)], filter: &Filter, options: &RunOptions<'_>) -> Vec<TestResult> {
+    let mut modules = Vec::new();
+    let mut failed = Vec::new();
+    for (name, text) in files {
+        match parse_either(name, text) {
+            Ok(module) => modules.push(module),
+            Err(errors) => failed.push(failure(name, &errors)),
+        }
+    }
+    if !failed.is_empty() {
+        return failed;
+    }
+    let suites: Vec<(String, Vec<String>, Vec<String>)> = modules.iter().filter_map(tests_of).collect();
+    if suites.is_empty() {
+        return Vec::new();
+    }
+    let compile = CompileOptions {
+        print: true,
+        ..CompileOptions::default()
+    };
+    let program = match regent_rego::compile(modules, Vec::new(), &compile_options(&compile)) {
+        Ok((program, _)) => program,
+        Err(errors) => {
+            let file = errors.first().and_then(|e| e.loc.file.clone());
+            return vec![failure(file.as_deref().unwrap_or_default(), &errors)];
+        }
+    };
+    suites
+        .iter()
+        .map(|(file, package, rules)| {
+            if !filter.matches_test(file, rules.iter().map(String::as_str)) {
+                return result(file, Status::Skipped, Vec::new());
+            }
+            let cases: Vec<CaseResult> = rules
+                .iter()
+                .map(|rule| {
+                    if rule.starts_with("todo_") || !filter.matches_case(file, rule) {
+                        return case(rule, Status::Skipped);
+                    }
+                    run(&program, package, rule, options)
+                })
+                .collect();
+            let failed = cases.iter().any(|c| c.status == Status::Failed);
+            result(file, if failed { Status::Failed } else { Status::Passed }, cases)
+        })
+        .collect()
+}
+
+/// File, package and test rules of a module that has some.
+fn tests_of(module: &Module) -> Option<(String, Vec<String>, Vec<String>)> {
+    let mut rules: Vec<String> = Vec::new();
+    for rule in &module.rules {
+        if let Some(TermValue::Var(name)) = rule.head.reference.first().map(|t| &t.value)
+            && (name.starts_with("test_") || name.starts_with("todo_test_"))
+            && !rules.iter().any(|r| r == name.as_str())
+        {
+            rules.push(name.to_string());
+        }
+    }
+    let package = module.package.iter().skip(1).filter_map(|t| match &t.value {
+        TermValue::String(s) => Some(s.to_string()),
+        _ => None,
+    });
+    (!rules.is_empty()).then(|| (module.file.to_string(), package.collect(), rules))
+}
+
+fn run(program: &Program, package: &[String], rule: &str, options: &RunOptions<'_>) -> CaseResult {
+    let mut out = case(rule, Status::Passed);
+    let mut path: Vec<&str> = package.iter().map(String::as_str).collect();
+    path.push(rule);
+    let data = Value::object(Vec::new());
+    let start = options.clock.map_or(0, |now| now());
+    let context = Context {
+        input: None,
+        data: &data,
+        limits: Limits {
+            clock: options.clock,
+            deadline: start.saturating_add(options.constraint_budget),
+            ..Limits::default()
+        },
+        time_ns: options.time_ns,
+        seed: 0,
+        strict_builtin_errors: false,
+    };
+    match program.eval(program.document(&path), &context) {
+        Err(error) => {
+            out.status = Status::Failed;
+            out.message = error.to_string();
+        }
+        Ok(outcome) => {
+            out.prints = outcome.prints;
+            if let Some(message) = fault(outcome.value.as_ref()) {
+                out.status = Status::Failed;
+                out.message = message;
+            }
+        }
+    }
+    out.nanos = options.clock.map_or(0, |now| now()).saturating_sub(start);
+    out
+}
+
+/// Why a test's value is no success: undefined, false, or an object (a table of cases) with a false in it.
+fn fault(value: Option<&Value>) -> Option<String> {
+    match value {
+        None => Some("undefined: no body of the rule holds".to_owned()),
+        Some(Value::Bool(false)) => Some("false".to_owned()),
+        Some(Value::Object(cases)) => cases.iter().find_map(|(name, value)| {
+            let name = name
+                .as_str()
+                .map_or_else(|| regent_rego::json::write(name), str::to_owned);
+            fault(Some(value)).map(|why| format!("{name}: {why}"))
+        }),
+        Some(_) => None,
+    }
+}
+
+fn failure(file: &str, errors: &[Error]) -> TestResult {
+    let lines: Vec<String> = errors.iter().map(Error::to_string).collect();
+    TestResult {
+        message: lines.join("\n"),
+        ..result(file, Status::Failed, Vec::new())
+    }
+}
+
+fn result(name: &str, status: Status, cases: Vec<CaseResult>) -> TestResult {
+    TestResult {
+        name: name.to_owned(),
+        status,
+        message: String::new(),
+        cases,
+    }
+}
+
+fn case(name: &str, status: Status) -> CaseResult {
+    CaseResult {
+        name: name.to_owned(),
+        status,
+        message: String::new(),
+        violations: Vec::new(),
+        prints: Vec::new(),
+        nanos: 0,
+    }
+}
