@@ -199,7 +199,8 @@ fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Probl
             return Err(problem(row, column, message.to_owned()));
         }
     };
-    let value = read_value(text, chunk.form).map_err(|e| problem(e.row, e.col, e.message))?;
+    let only_json = file.ends_with(".json");
+    let value = read_value(text, chunk.form, only_json).map_err(|e| problem(e.row, e.col, e.message))?;
     match value {
         Value::Null => Ok(None),
         Value::Object(_) => {
@@ -220,19 +221,23 @@ fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Probl
     }
 }
 
-/// JSON where it is JSON, else YAML, of which JSON's syntax is a part.
-fn read_value(text: &str, form: Form) -> Result<Value, yaml::ReadError> {
+/// JSON where it is JSON, else YAML, of which JSON's syntax is a part. What calls itself JSON must be JSON.
+fn read_value(text: &str, form: Form, only_json: bool) -> Result<Value, yaml::ReadError> {
     let options = yaml::ReadOptions {
         depth: DEPTH,
         ..yaml::ReadOptions::strict()
     };
-    if form == Form::Json {
+    if form == Form::Json || only_json {
         let options = json::ReadOptions {
             depth: DEPTH as usize,
             refuse_duplicates: true,
         };
-        if let Ok(value) = json::read(text.as_bytes(), options) {
-            return Ok(value);
+        match json::read(text.as_bytes(), options) {
+            Ok(value) => return Ok(value),
+            Err(json::ReadError { message, row, col }) if only_json => {
+                return Err(yaml::ReadError { message, row, col });
+            }
+            Err(_) => {}
         }
     }
     yaml::read_with(text, options)

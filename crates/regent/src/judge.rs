@@ -2,7 +2,7 @@
 //! afterwards, so it does not depend on who was first.
 
 use crate::arguments::Judging;
-use crate::manifests::Manifests;
+use crate::manifests::{self, Manifests};
 use crate::progress::Progress;
 use crate::report::{At, Finding, ObjectName, Report};
 use crate::terminal;
@@ -238,8 +238,8 @@ pub(crate) struct Prepared {
 /// # Errors
 /// It is no object, or the request lacks something.
 pub(crate) fn prepare(context: &Context<'_>, file: &str, document: &Document) -> Result<Prepared, Problem> {
-    if let Some((path, message)) = document.not_an_object() {
-        return Err(problem(file, document.places.find(&path), message));
+    if let Some(problem) = manifests::no_object(file, document) {
+        return Err(problem);
     }
     if document.is_admission_review() {
         let review = Review::of_admission_review(&document.value, None, Strictness::Lenient)

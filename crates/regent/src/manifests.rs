@@ -100,11 +100,37 @@ impl Manifests {
             .collect()
     }
 
+    /// Everything that keeps files and documents from being judged.
+    pub(crate) fn unreadable(&self) -> Vec<Problem> {
+        let mut problems = self.problems.clone();
+        for (name, raw) in self.raw() {
+            for read in raw.read(name) {
+                match read {
+                    Ok(document) => problems.extend(no_object(name, &document)),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        problems
+    }
+
     /// Tells a problem with its line.
     pub(crate) fn show(&self, problem: &Problem) {
         let file = self.files.iter().find(|f| *f.name == *problem.file);
         diagnostic::show_with(problem, file.and_then(|f| diagnostic::line_of(&f.bytes, problem.line)));
     }
+}
+
+/// What keeps a document from being an object.
+pub(crate) fn no_object(file: &str, document: &Document) -> Option<Problem> {
+    let (path, message) = document.not_an_object()?;
+    let (line, column) = document.places.find(&path);
+    Some(Problem {
+        file: file.to_owned(),
+        line,
+        column,
+        message,
+    })
 }
 
 /// Whether a word stands somewhere in the bytes.

@@ -24,6 +24,8 @@ pub struct ReadOptions {
     pub alias_nodes: usize,
     /// Refuse a mapping that has a key twice; otherwise the last one wins.
     pub refuse_duplicates: bool,
+    /// Refuse text after the first document; otherwise it is not looked at.
+    pub whole: bool,
 }
 
 impl Default for ReadOptions {
@@ -32,15 +34,17 @@ impl Default for ReadOptions {
             depth: 200,
             alias_nodes: 400_000,
             refuse_duplicates: false,
+            whole: false,
         }
     }
 }
 
 impl ReadOptions {
-    /// As manifests and policies are read: a key that is there twice is a mistake.
+    /// As manifests and policies are read: a key that is there twice is a mistake, and so is what follows a document.
     pub fn strict() -> ReadOptions {
         ReadOptions {
             refuse_duplicates: true,
+            whole: true,
             ..ReadOptions::default()
         }
     }
@@ -111,16 +115,25 @@ fn drive<'t>(
         emit_comments: false,
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut ended = false;
     for next in Parser::new_from_str_with_options(text, parser_options) {
         let (event, span) = next.map_err(|e| ReadError {
             message: e.info(),
             row: e.marker().line(),
             col: e.marker().col() + 1,
         })?;
-        if matches!(event, granit_parser::Event::DocumentEnd) {
-            return Ok(());
+        match event {
+            granit_parser::Event::DocumentEnd if !options.whole => return Ok(()),
+            granit_parser::Event::DocumentEnd => ended = true,
+            granit_parser::Event::DocumentStart(..) if ended => {
+                return Err(ReadError {
+                    message: "text after the end of the document".to_owned(),
+                    row: span.start.line(),
+                    col: span.start.col() + 1,
+                });
+            }
+            event => receive(event, span)?,
         }
-        receive(event, span)?;
     }
     Ok(())
 }

@@ -23,7 +23,10 @@ pub(super) fn unroll(
                 file: file.to_owned(),
                 line,
                 column,
-                message: format!("items of a List must be an array, this is of type {}", other.type_name()),
+                message: format!(
+                    "items of a List must be an array, this is of type {}",
+                    other.type_name()
+                ),
             }));
             return;
         }

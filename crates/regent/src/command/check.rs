@@ -17,8 +17,13 @@ pub(crate) fn run(args: &Check) -> u8 {
     let set = match policies(&args.judging, &manifests) {
         Ok(set) => set,
         Err(problems) => {
+            // What is wrong with the manifests is told in the same run.
+            let others = manifests.unreadable();
+            for problem in &others {
+                manifests.show(problem);
+            }
             let mut report = Report {
-                errors: problems.into_iter().chain(manifests.problems).collect(),
+                errors: problems.into_iter().chain(others).collect(),
                 ..Report::default()
             };
             report.finish(0);
@@ -31,8 +36,8 @@ pub(crate) fn run(args: &Check) -> u8 {
         let names: Vec<&str> = manifests.files.iter().map(|f| &*f.name).collect();
         report.errors.push(regent_core::manifest::Problem {
             file: names.first().copied().unwrap_or_default().to_owned(),
-            line: 0,
-            column: 0,
+            line: 1,
+            column: 1,
             message: "there is no object in it to judge (empty)".to_owned(),
         });
         report.finish(0);
