@@ -4,7 +4,7 @@ use crate::decision::Action;
 use crate::matching::Match;
 use crate::object::{self, Gvk, go_type, go_value, quote};
 use crate::schema::{FieldError, aggregate};
-use crate::template::{DNS1123, LoadError, Template, is_dns1123};
+use crate::template::{DNS1123, LoadError, Outline, is_dns1123};
 use regent_rego::{Object, Value};
 
 const INVALID: &str = "invalid Constraint";
@@ -41,13 +41,13 @@ pub struct Scoped {
 }
 
 impl Constraint {
-    /// Checks a constraint document; `template` finds a template by its name.
+    /// Checks a constraint document; `template` finds what a template of that name asks for.
     ///
     /// # Errors
     /// The first thing that Gatekeeper would complain of.
     pub fn read<'t>(
         document: &Value,
-        template: impl FnOnce(&str) -> Option<&'t Template>,
+        template: impl FnOnce(&str) -> Option<&'t Outline>,
         validate_actions: bool,
     ) -> Result<Constraint, LoadError> {
         let name = object::name(document);

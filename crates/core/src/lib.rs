@@ -44,3 +44,6 @@ pub use evaluate::{Engine, EvaluateOptions, evaluate, explain};
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};
 pub use review::{Review, Source};
+
+#[cfg(test)]
+mod golden_without_rego;

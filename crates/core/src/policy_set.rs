@@ -134,7 +134,7 @@ impl PolicySet {
         PolicySet {
             revision: Arc::default(),
             index: Index::build(&policies),
-            templates: BTreeMap::from([(template.kind.to_lowercase(), template)]),
+            templates: BTreeMap::from([(template.outline.kind.to_lowercase(), template)]),
             policies,
             expansions,
             reads_inventory,
@@ -164,7 +164,7 @@ impl PolicySet {
 
     /// Kinds of the loaded templates, sorted.
     pub fn templates(&self) -> Vec<String> {
-        self.templates.values().map(|t| t.kind.clone()).collect()
+        self.templates.values().map(|t| t.outline.kind.clone()).collect()
     }
 
     /// Loaded ExpansionTemplates, sorted by name.
@@ -233,7 +233,7 @@ fn load_constraints(
     let mut out = Vec::new();
     for item in unique(&bundle.constraints, problems) {
         let document = &item.document.value;
-        let find = |name: &str| templates.get(name).map(|t| &**t);
+        let find = |name: &str| templates.get(name).map(|t| &t.outline);
         match Constraint::read(document, find, options.validate_actions) {
             Ok(constraint) => {
                 let Some(template) = templates.get(&constraint.kind.to_lowercase()) else {

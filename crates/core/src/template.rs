@@ -21,10 +21,8 @@ const INVALID: &str = "invalid ConstraintTemplate";
 /// A compiled template.
 #[derive(Debug)]
 pub struct Template {
-    /// The kind of its constraints.
-    pub kind: String,
-    /// Schema of its constraints.
-    pub schema: Schema,
+    /// What its constraints look like.
+    pub outline: Outline,
     /// Operations it is for at the webhook; empty: all.
     pub operations: Vec<String>,
     /// Its Rego.
@@ -33,6 +31,66 @@ pub struct Template {
     pub entry: Entry,
     /// What that reads.
     pub reads: Reads,
+}
+
+/// What the constraints of a template look like; all of it but the Rego.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// Their kind.
+    pub kind: String,
+    /// Their schema.
+    pub schema: Schema,
+}
+
+impl Outline {
+    /// Checks what stands before the Rego; gives the one target as well.
+    pub(crate) fn read(document: &Value) -> Result<(Outline, &Value), LoadError> {
+        let gvk = Gvk::of(document);
+        let legacy_by_default = match gvk.version {
+            "v1" => false,
+            "v1beta1" | "v1alpha1" => true,
+            version => {
+                return Err(LoadError::new(
+                    format!(
+                        "adding template: no kind \"ConstraintTemplate\" is registered for version {}",
+                        quote(&format!("{}/{version}", gvk.group))
+                    ),
+                    &["apiVersion"],
+                ));
+            }
+        };
+        let parameters = parameter_schema(document, legacy_by_default)?;
+        let targets = document
+            .path(&["spec", "targets"])
+            .and_then(Value::as_array)
+            .unwrap_or_default();
+        let [target] = targets else {
+            return Err(LoadError::new(
+                format!("{INVALID}: must declare exactly one target"),
+                &["spec", "targets"],
+            ));
+        };
+        let target_name = object::text(target, &["target"]);
+        let at_target = ["spec", "targets", "0", "target"];
+        if target_name.is_empty() {
+            return Err(LoadError::new(
+                format!("{INVALID}: target name must not be empty"),
+                &at_target,
+            ));
+        }
+        let kind = check_names(document)?;
+        if target_name != TARGET {
+            return Err(LoadError::new(
+                format!(
+                    "{INVALID}: target {} not recognized, known targets [{TARGET}]",
+                    quote(target_name)
+                ),
+                &at_target,
+            ));
+        }
+        let schema = constraint_schema(&kind, parameters)?;
+        Ok((Outline { kind, schema }, target))
+    }
 }
 
 /// Why a document was refused.
@@ -80,50 +138,7 @@ impl Template {
     /// # Errors
     /// The first thing that Gatekeeper would complain of.
     pub fn read(document: &Value, options: &CompileOptions) -> Result<Template, LoadError> {
-        let gvk = Gvk::of(document);
-        let legacy_by_default = match gvk.version {
-            "v1" => false,
-            "v1beta1" | "v1alpha1" => true,
-            version => {
-                return Err(LoadError::new(
-                    format!(
-                        "adding template: no kind \"ConstraintTemplate\" is registered for version {}",
-                        quote(&format!("{}/{version}", gvk.group))
-                    ),
-                    &["apiVersion"],
-                ));
-            }
-        };
-        let parameters = parameter_schema(document, legacy_by_default)?;
-        let targets = document
-            .path(&["spec", "targets"])
-            .and_then(Value::as_array)
-            .unwrap_or_default();
-        let [target] = targets else {
-            return Err(LoadError::new(
-                format!("{INVALID}: must declare exactly one target"),
-                &["spec", "targets"],
-            ));
-        };
-        let target_name = object::text(target, &["target"]);
-        let at_target = ["spec", "targets", "0", "target"];
-        if target_name.is_empty() {
-            return Err(LoadError::new(
-                format!("{INVALID}: target name must not be empty"),
-                &at_target,
-            ));
-        }
-        let kind = check_names(document)?;
-        if target_name != TARGET {
-            return Err(LoadError::new(
-                format!(
-                    "{INVALID}: target {} not recognized, known targets [{TARGET}]",
-                    quote(target_name)
-                ),
-                &at_target,
-            ));
-        }
-        let schema = constraint_schema(&kind, parameters)?;
+        let (outline, target) = Outline::read(document)?;
         let sources = sources(target)?;
         let compiled = rego::compile(&sources, options)?;
         let operations = target
@@ -134,8 +149,7 @@ impl Template {
             .filter_map(|o| o.as_str().map(str::to_owned))
             .collect();
         Ok(Template {
-            kind,
-            schema,
+            outline,
             operations,
             program: Arc::new(compiled.program),
             entry: compiled.entry,
@@ -337,7 +351,7 @@ fn match_schema() -> Schema {
 }
 
 /// The Rego of a target: `rego` with `libs`, which wins, or the `code` entry of engine Rego.
-fn sources(target: &Value) -> Result<Sources, LoadError> {
+pub(crate) fn sources(target: &Value) -> Result<Sources, LoadError> {
     let strings = |value: Option<&Value>, at: &[&str]| -> Vec<(String, Vec<String>)> {
         let items = value.and_then(Value::as_array).unwrap_or_default().iter().enumerate();
         items

@@ -155,7 +155,7 @@ impl Runner<'_> {
         if Gvk::of(&document).group != "constraints.gatekeeper.sh" {
             return Err("not a Constraint".to_owned().into());
         }
-        let find = |name: &str| (name == template_name).then_some(&*template);
+        let find = |name: &str| (name == template_name).then_some(&template.outline);
         let constraint = Constraint::read(&document, find, false).map_err(|e| Failed {
             message: e.message,
             schema: e.schema,
