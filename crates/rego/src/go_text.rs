@@ -1,8 +1,55 @@
 //! What Go's strconv and unicode packages do with text, where OPA's output shows it.
 
 use regex_syntax::hir::{ClassUnicode, HirKind};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::OnceLock;
+
+/// Bytes that are no text stand in a string as these characters, one each, from byte 0x80 on. Go's strings hold any
+/// bytes; ours are Unicode. What hashes or encodes takes the bytes back, what prints shows them as Go does.
+const NO_TEXT: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
+
+/// A string of any bytes.
+pub(crate) fn from_bytes(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(s) => return s,
+        Err(e) => e.into_bytes(),
+    };
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(
+            chunk
+                .invalid()
+                .iter()
+                .filter_map(|b| char::from_u32(0x10_ff00 + u32::from(*b))),
+        );
+    }
+    out
+}
+
+/// The bytes of a string that [`from_bytes`] may have made.
+pub(crate) fn to_bytes(s: &str) -> Cow<'_, [u8]> {
+    if !s.contains(|c| NO_TEXT.contains(&c)) {
+        return Cow::Borrowed(s.as_bytes());
+    }
+    let mut out = Vec::with_capacity(s.len());
+    for c in s.chars() {
+        match no_text(c) {
+            Some(b) => out.push(b),
+            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The byte a character stands for that is no text.
+pub(crate) fn no_text(c: char) -> Option<u8> {
+    NO_TEXT
+        .contains(&c)
+        .then(|| u8::try_from(c as u32 & 0xff).ok())
+        .flatten()
+}
 
 /// Go's `strconv.Quote`, appended.
 pub(crate) fn quote(out: &mut String, s: &str) {
@@ -37,6 +84,9 @@ fn escape(out: &mut String, c: char, quote: char, ascii: bool) {
         '\x0b' => out.push_str("\\v"),
         '\0'..='\x1f' | '\x7f' => {
             let _ = write!(out, "\\x{:02x}", c as u32);
+        }
+        _ if NO_TEXT.contains(&c) => {
+            let _ = write!(out, "\\x{:02x}", c as u32 & 0xff);
         }
         _ if !ascii && is_print(c) => out.push(c),
         _ if (c as u32) < 0x10000 => {
@@ -113,8 +163,8 @@ mod tests {
             out
         };
         assert_eq!(
-            q("a\"\\\u{7}\n\u{1}\u{7f}é\u{a0}\u{200b}😀\u{10ffff}\u{fffd}"),
-            r#""a\"\\\a\n\x01\x7fé\u00a0\u200b😀\U0010ffff�""#
+            q("a\"\\\u{7}\n\u{1}\u{7f}é\u{a0}\u{200b}😀\u{10fffd}\u{fffd}"),
+            r#""a\"\\\a\n\x01\x7fé\u00a0\u200b😀\xfd�""#
         );
     }
 }

@@ -391,7 +391,7 @@ impl Printer<'_> {
     }
 
     fn hex(&mut self, s: &str, upper: bool) -> Result<(), Failure> {
-        let bytes = s.as_bytes();
+        let bytes = go_text::to_bytes(s);
         let length = self.flags.precision.map_or(bytes.len(), |p| p.min(bytes.len()));
         if length == 0 {
             return self.fill(self.flags.width.unwrap_or(0), self.flags.zero && !self.flags.minus);
@@ -505,7 +505,17 @@ impl Printer<'_> {
             'o' | 'O' => radix(8)?,
             'x' => radix(16)?,
             'X' => radix(16)?.to_ascii_uppercase(),
+            // An address, which says nothing.
             'p' => return self.pad("0xc000000000", true),
+            'w' => {
+                // Go shows the machine words of what it cannot wrap.
+                if decimal.len() > MAX_DIGITS {
+                    return Err(too_large("number"));
+                }
+                let n = BigUint::parse_bytes(decimal.as_bytes(), 10).unwrap_or_default();
+                let words: Vec<String> = n.to_u64_digits().iter().map(u64::to_string).collect();
+                return self.write(&format!("%!w(*big.Int=&{{{negative} [{}]}})", words.join(" ")));
+            }
             _ => {
                 let sign = if negative { "-" } else { "" };
                 return self.write(&format!("%!{verb}(big.Int={sign}{decimal})"));

@@ -60,8 +60,25 @@ pub fn read(text: &[u8], options: ReadOptions) -> Result<Value, ReadError> {
         bytes: text.as_bytes(),
         at: 0,
     };
+    let whole = reader.document(options).and_then(|value| match reader.space() {
+        Some(_) => Err(reader.wrong("after top-level value")),
+        None => Ok(value),
+    });
+    whole.map_err(|message| place(text.as_bytes(), reader.at, message))
+}
+
+/// Reads the first JSON value of a text, and gives what follows it.
+pub(crate) fn read_first(text: &str, options: ReadOptions) -> Result<(Value, &str), ReadError> {
+    let mut reader = Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+    };
     match reader.document(options) {
-        Ok(value) => Ok(value),
+        Ok(value) => {
+            reader.space();
+            Ok((value, text.get(reader.at..).unwrap_or("")))
+        }
         Err(message) => Err(place(text.as_bytes(), reader.at, message)),
     }
 }
@@ -155,12 +172,7 @@ impl Reader<'_> {
             };
             // A value ended: it goes into the innermost open container, which may end in turn.
             loop {
-                let Some(inner) = open.last() else {
-                    if self.space().is_some() {
-                        return Err(self.wrong("after top-level value"));
-                    }
-                    return Ok(value);
-                };
+                let Some(inner) = open.last() else { return Ok(value) };
                 if inner.object {
                     if let Some(entry) = entries.last_mut() {
                         entry.1 = value;
@@ -436,6 +448,7 @@ pub fn write_string(out: &mut String, s: &str, escape_html: bool) {
             '\x08' => out.push_str("\\b"),
             '\x0c' => out.push_str("\\f"),
             '<' | '>' | '&' if !escape_html => out.push(c),
+            _ if crate::go_text::no_text(c).is_some() => out.push_str("\\ufffd"),
             '\0'..='\x1f' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{:04x}", c as u32);

@@ -86,26 +86,51 @@ impl Number {
         Some(Number::from_valid(text))
     }
 
-    /// What Go's `strconv.ParseFloat` takes (`+1`, `.5`, `1.`, `0x1p-2`, `1_0` only in hexadecimal), as `to_number`
-    /// does: the text is kept. Infinities, `NaN` and what overflows a double are refused.
-    pub fn parse_go_float(text: &str) -> Option<Number> {
+    /// What Go's `strconv.ParseFloat` takes (`+1`, `.5`, `1.`, `0x1p-2`, `1_0`), as `to_number` does: the text is
+    /// kept.
+    ///
+    /// # Errors
+    /// Infinities and `NaN` are no syntax here; what overflows a double is out of range.
+    pub fn parse_go_float(text: &str) -> Result<Number, NotFloat> {
+        let finite = |n: Number| {
+            if n.as_f64().is_finite() {
+                Ok(n)
+            } else {
+                Err(NotFloat::Range)
+            }
+        };
         if let Some(n) = Number::parse(text) {
-            return n.as_f64().is_finite().then_some(n);
+            return finite(n);
         }
-        let (negative, unsigned) = match text.strip_prefix('-') {
+        if !underscores_separate_digits(text) {
+            return Err(NotFloat::Syntax);
+        }
+        let clean = text.replace('_', "");
+        let (negative, unsigned) = match clean.strip_prefix('-') {
             Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
+            None => (false, clean.strip_prefix('+').unwrap_or(&clean)),
         };
         if let Some(hex) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
-            return hex_float(text, negative, hex);
+            return finite(hex_float(text, negative, hex)?);
         }
         let ok = unsigned
             .bytes()
             .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
-        if !ok || !text.parse::<f64>().ok()?.is_finite() {
-            return None;
+        if !ok || clean.parse::<f64>().is_err() {
+            return Err(NotFloat::Syntax);
         }
-        Some(Number::from_valid(text))
+        if clean == text {
+            return finite(Number::from_valid(text));
+        }
+        let digits = unsigned.split(['e', 'E']).next().unwrap_or("").replace('.', "");
+        let digits = digits.trim_start_matches('0').into();
+        let point = find_point(unsigned.as_bytes());
+        finite(Number::Text(Arc::new(Decimal::new(
+            text,
+            Some(digits),
+            negative,
+            point,
+        ))))
     }
 
     /// From text known to be a decimal number.
@@ -244,44 +269,60 @@ fn saturating_exponent(digits: &[u8]) -> i64 {
     if digits.starts_with(b"-") { -n } else { n }
 }
 
-/// A hexadecimal float of Go; a `p` exponent is required.
-fn hex_float(text: &str, negative: bool, hex: &str) -> Option<Number> {
+/// Why text is no float to Go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFloat {
+    /// `invalid syntax`.
+    Syntax,
+    /// `value out of range`.
+    Range,
+}
+
+/// Each underscore stands between two digits, or between the prefix and a digit.
+fn underscores_separate_digits(text: &str) -> bool {
+    let hex = text.trim_start_matches(['+', '-']).starts_with(['0']) && text.contains(['x', 'X']);
+    let digit = |b: Option<&u8>| b.is_some_and(|b| if hex { b.is_ascii_hexdigit() } else { b.is_ascii_digit() });
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().filter(|(_, b)| **b == b'_').all(|(i, _)| {
+        let before = i.checked_sub(1).and_then(|i| bytes.get(i));
+        (digit(before) || (hex && matches!(before, Some(b'x' | b'X')))) && digit(bytes.get(i + 1))
+    })
+}
+
+/// A hexadecimal float of Go, its underscores taken out; a `p` exponent is required.
+fn hex_float(text: &str, negative: bool, hex: &str) -> Result<Number, NotFloat> {
     use num_bigint::BigUint;
-    let (mantissa, exponent) = hex.split_once(['p', 'P'])?;
-    let exponent: i64 = exponent.parse().ok()?;
-    // Underscores separate digits: one at a time, each after a digit or the prefix and before a digit.
-    let mut previous_digit = true;
-    for (i, c) in mantissa.char_indices() {
-        match c {
-            '_' if previous_digit && mantissa.get(i + 1..)?.starts_with(|n: char| n.is_ascii_hexdigit()) => {
-                previous_digit = false;
-            }
-            '_' => return None,
-            '.' => previous_digit = false,
-            c if c.is_ascii_hexdigit() => previous_digit = true,
-            _ => return None,
-        }
-    }
-    let clean = mantissa.replace('_', "");
-    let (whole, fraction) = clean.split_once('.').unwrap_or((&clean, ""));
+    let (mantissa, exponent) = hex.split_once(['p', 'P']).ok_or(NotFloat::Syntax)?;
+    let bare = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || digits.len() > 1_000 || fraction.contains('.') || exponent.abs() > 10_000 {
-        return None;
+    let hex_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if !hex_digits || bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(NotFloat::Syntax);
     }
-    let mut m = BigUint::parse_bytes(digits.as_bytes(), 16)?;
+    // Smaller ones are zero to a double, larger ones infinite.
+    let exponent = saturating_exponent(exponent.as_bytes()).max(-10_000);
+    if exponent > 10_000 || digits.len() > 1_000 {
+        return Err(NotFloat::Range);
+    }
+    let mut m = BigUint::parse_bytes(digits.as_bytes(), 16).ok_or(NotFloat::Syntax)?;
     let shift = exponent - 4 * fraction.len() as i64;
     let mut point = 0;
     if shift >= 0 {
         m <<= shift.unsigned_abs();
     } else {
         // m / 2^s is m * 5^s / 10^s.
-        m *= BigUint::from(5u8).pow(u32::try_from(-shift).ok()?);
+        m *= BigUint::from(5u8).pow(u32::try_from(-shift).map_err(|_| NotFloat::Range)?);
         point = shift;
     }
     let digits = m.to_string();
     let point = (digits != "0").then_some(point + digits.len() as i64);
-    let n = Number::Text(Arc::new(Decimal::new(text, Some(digits.into()), negative, point)));
-    n.as_f64().is_finite().then_some(n)
+    Ok(Number::Text(Arc::new(Decimal::new(
+        text,
+        Some(digits.into()),
+        negative,
+        point,
+    ))))
 }
 
 /// A number taken apart for comparing.

@@ -83,7 +83,7 @@ fn minus(host: &mut dyn Host, args: &[&Value]) -> Answer {
             answer(host, difference)
         }
         (Value::Set(a), Value::Set(b)) => super::collections::set_minus(host, a, b),
-        (Value::Number(_) | Value::Set(_), b @ Value::Number(_)) => Err(must_be(2, "set", b)),
+        (Value::Set(_), b @ Value::Number(_)) => Err(must_be(2, "set", b)),
         (Value::Number(_) | Value::Set(_), b) => Err(must_be(2, "number", b)),
         (a, _) => Err(must_be_one_of(1, &["number", "set"], a)),
     }

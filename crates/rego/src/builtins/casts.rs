@@ -2,7 +2,7 @@
 
 use super::operand::{any, error, must_be, must_be_one_of};
 use super::{Answer, Host, Table};
-use crate::number::Number;
+use crate::number::{NotFloat, Number};
 use crate::value::Value;
 
 pub(crate) const TABLE: Table = &[
@@ -46,16 +46,16 @@ fn to_number(_: &mut dyn Host, args: &[&Value]) -> Answer {
             if matches!(bare.as_str(), "inf" | "infinity" | "nan") {
                 return Err(must_be(1, "valid number string", v));
             }
-            match Number::parse_go_float(s) {
-                Some(n) => Value::Number(n),
-                None => {
-                    let vast = Number::parse(s).is_some();
-                    let reason = if vast { "value out of range" } else { "invalid syntax" };
-                    let mut text = String::from("strconv.ParseFloat: parsing ");
-                    crate::go_text::quote(&mut text, s);
-                    return Err(error(format!("{text}: {reason}")));
-                }
-            }
+            let n = Number::parse_go_float(s).map_err(|fault| {
+                let reason = match fault {
+                    NotFloat::Range => "value out of range",
+                    NotFloat::Syntax => "invalid syntax",
+                };
+                let mut text = String::from("strconv.ParseFloat: parsing ");
+                crate::go_text::quote(&mut text, s);
+                error(format!("{text}: {reason}"))
+            })?;
+            Value::Number(n)
         }
         other => return Err(must_be_one_of(1, &["null", "boolean", "number", "string"], other)),
     }))

@@ -1,6 +1,6 @@
 //! JSON, YAML, base64, hex and URL queries as strings.
 
-use super::operand::{any, error, must_be, object, string, text_of_bytes};
+use super::operand::{any, bytes, error, must_be, object, string, text_of_bytes};
 use super::{Answer, Failure, Host, Table};
 use crate::json;
 use crate::value::Value;
@@ -67,19 +67,19 @@ fn json_marshal_with_options(host: &mut dyn Host, args: &[&Value]) -> Answer {
                 got(key)
             )));
         };
+        let key = crate::value_text::text(key);
         let as_text = || {
-            value
-                .as_str()
-                .ok_or_else(|| fault(format!("key {name} failed cast to string: {}", got(value))))
+            let b = value.as_str();
+            b.ok_or_else(|| fault(format!("key {key} failed cast to string: {}", got(value))))
         };
         match name {
             "prefix" => (prefix, implied) = (as_text()?, true),
             "indent" => (indent, implied) = (as_text()?, true),
             "pretty" => {
                 let b = value.as_bool();
-                pretty = Some(b.ok_or_else(|| fault(format!("key {name} failed cast to bool")))?);
+                pretty = Some(b.ok_or_else(|| fault(format!("key {key} failed cast to bool")))?);
             }
-            _ => return Err(fault(format!("object contained unknown key {name}"))),
+            _ => return Err(fault(format!("object contained unknown key {key}"))),
         }
     }
     host.charge(size(v))?;
@@ -115,13 +115,28 @@ fn json_unmarshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let s = string(args, 1)?;
     // A byte of text can become a value.
     host.charge(s.len().saturating_mul(8))?;
-    match json::read(s.as_bytes(), json::ReadOptions::default()) {
-        Ok(v) => Ok(Some(v)),
+    let fault = |text: &str, e: json::ReadError| match e.message.starts_with("unexpected end") {
         // Go's reader of streams has its own words for what is missing.
-        Err(_) if s.trim_matches([' ', '\t', '\r', '\n']).is_empty() => Err(error("EOF")),
-        Err(e) if e.message.starts_with("unexpected end") => Err(error("unexpected EOF")),
-        Err(e) => Err(error(e.message)),
-    }
+        true if text.trim_matches([' ', '\t', '\r', '\n']).is_empty() => error("EOF"),
+        true => error("unexpected EOF"),
+        false => error(e.message),
+    };
+    let options = json::ReadOptions::default();
+    let (value, rest) = json::read_first(s, options).map_err(|e| fault(s, e))?;
+    // OPA asks for one token more, and takes a null for none.
+    let token = match rest.chars().next() {
+        None => return Ok(Some(value)),
+        Some(c @ ('{' | '[')) => c.to_string(),
+        Some(_) => match json::read_first(rest, options).map_err(|e| fault(rest, e))?.0 {
+            Value::Null => return Ok(Some(value)),
+            Value::Bool(b) => format!("%!s(bool={b})"),
+            Value::String(s) => s.to_string(),
+            other => crate::value_text::text(&other),
+        },
+    };
+    Err(error(format!(
+        "error: invalid character '{token}' after top-level value"
+    )))
 }
 
 fn json_is_valid(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -136,10 +151,10 @@ const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn base64_encode(host: &mut dyn Host, args: &[&Value], alphabet: &[u8; 64], pad: bool) -> Answer {
-    let s = string(args, 1)?;
+    let s = bytes(args, 1)?;
     host.charge(s.len().saturating_mul(4) / 3 + 4)?;
     let mut out = String::with_capacity(s.len() * 4 / 3 + 4);
-    for chunk in s.as_bytes().chunks(3) {
+    for chunk in s.chunks(3) {
         let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
         let bits = (byte(0) << 16) | (byte(1) << 8) | byte(2);
         for i in 0..4 {
@@ -184,7 +199,7 @@ fn base64_bytes(s: &[u8], alphabet: &[u8; 64]) -> Result<Vec<u8>, usize> {
                     if count == 2 {
                         match bytes.next() {
                             Some((_, b'=')) => {}
-                            Some((at, _)) => return Err(at),
+                            Some((at, _)) => return Err(at - 1),
                             None => return Err(s.len()),
                         }
                     }
@@ -249,9 +264,9 @@ fn base64url_decode(host: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 fn hex_encode(host: &mut dyn Host, args: &[&Value]) -> Answer {
-    let s = string(args, 1)?;
+    let s = bytes(args, 1)?;
     host.charge(s.len().saturating_mul(2))?;
-    text(hex::encode(s.as_bytes()))
+    text(hex::encode(s))
 }
 
 fn hex_decode(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -278,7 +293,7 @@ fn hex_decode(host: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 fn query_escape(out: &mut String, s: &str) {
-    for b in s.bytes() {
+    for b in crate::go_text::to_bytes(s).iter().copied() {
         match b {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(b)),
             b' ' => out.push('+'),
@@ -307,10 +322,9 @@ fn query_unescape(s: &str) -> Result<Vec<u8>, Failure> {
                 match byte.and_then(|b| u8::try_from(b).ok()) {
                     Some(b) if digits.len() == 2 => out.push(b),
                     _ => {
-                        let piece =
-                            String::from_utf8_lossy(bytes.get(at - 1..at + digits.len()).unwrap_or(&[])).into_owned();
+                        let piece = bytes.get(at - 1..at + digits.len()).unwrap_or(&[]).to_vec();
                         let mut message = String::from("invalid URL escape ");
-                        crate::go_text::quote(&mut message, &piece);
+                        crate::go_text::quote(&mut message, &crate::go_text::from_bytes(piece));
                         return Err(error(message));
                     }
                 }

@@ -12,6 +12,11 @@ pub(crate) const TABLE: Table = &[
     ("internal.template_string", template_string),
     ("internal.test_case", |_, _| Ok(Some(Value::Bool(true)))),
     ("trace", trace),
+    // The compiler puts other things in the place of these; they are here for their signatures.
+    ("print", |_, _| Ok(None)),
+    ("assign", |_, _| Ok(None)),
+    ("rego.metadata.chain", |_, _| Ok(None)),
+    ("rego.metadata.rule", |_, _| Ok(None)),
 ];
 
 fn trace(host: &mut dyn Host, args: &[&Value]) -> Answer {

@@ -147,16 +147,12 @@ pub(crate) fn too_large(what: &str) -> Failure {
     ))
 }
 
-/// A string made of bytes, with U+FFFD for each byte that is no text, as Go writes such strings.
+/// A string made of any bytes, as Go's strings are; see [`crate::go_text::from_bytes`].
 pub(crate) fn text_of_bytes(bytes: Vec<u8>) -> Value {
-    let bytes = match String::from_utf8(bytes) {
-        Ok(s) => return Value::String(SmolStr::from(s)),
-        Err(e) => e.into_bytes(),
-    };
-    let mut out = String::new();
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
-    }
-    Value::String(SmolStr::from(out))
+    Value::String(SmolStr::from(crate::go_text::from_bytes(bytes)))
+}
+
+/// The bytes of a string operand, also where they are no text.
+pub(crate) fn bytes<'a>(args: &[&'a Value], place: usize) -> Result<std::borrow::Cow<'a, [u8]>, Failure> {
+    Ok(crate::go_text::to_bytes(string(args, place)?))
 }

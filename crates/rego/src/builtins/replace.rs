@@ -48,7 +48,7 @@ fn run(host: &mut dyn Host, s: &str, pairs: &[(&str, &str)]) -> Answer {
             slot.push((old.as_bytes(), new));
         }
     }
-    let bytes = s.as_bytes();
+    let bytes = crate::go_text::to_bytes(s);
     let mut out: Vec<u8> = Vec::new();
     let (mut at, mut last) = (0, 0);
     let mut empty_before = false;

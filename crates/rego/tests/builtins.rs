@@ -1,0 +1,331 @@
+//! Built-ins against what OPA answered: rows of `data/builtins/*.tsv`, made again by `golden/main.go`.
+
+use regent_rego::builtins::{self, Cache, Failure, Host};
+use regent_rego::error::{Code, Error};
+use regent_rego::{Number, Value, json, value_text};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+struct TestHost {
+    cache: Cache,
+    used: usize,
+    limit: usize,
+    lines: Vec<String>,
+}
+
+impl Host for TestHost {
+    fn charge(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.used = self.used.saturating_add(bytes);
+        if self.used > self.limit {
+            return Err(Failure::Halt(Error::new(Code::Limit, &Default::default(), "memory")));
+        }
+        Ok(())
+    }
+    fn time_ns(&self) -> i64 {
+        1_700_000_000_000_000_000
+    }
+    fn random(&mut self, _: &str) -> u64 {
+        0
+    }
+    fn note(&mut self, _: &str) {}
+    fn print(&mut self, text: &str) {
+        self.lines.push(text.to_string());
+    }
+    fn cache(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+fn host(limit: usize) -> TestHost {
+    TestHost {
+        limit,
+        ..TestHost::default()
+    }
+}
+
+fn call(host: &mut TestHost, name: &str, args: &[Value]) -> String {
+    let Some(builtin) = builtins::find(name) else {
+        return "no such built-in".into();
+    };
+    let args: Vec<&Value> = args.iter().collect();
+    match (builtin.function)(host, &args) {
+        Ok(Some(value)) => value_text::text(&value),
+        Ok(None) => "undefined".into(),
+        Err(Failure::Type(text)) => format!("eval_type_error: {text}"),
+        Err(Failure::Builtin(text)) => format!("eval_builtin_error: {text}").replace('\n', "\\n"),
+        Err(Failure::Halt(e)) if e.code == Code::Limit => format!("halt: {e}"),
+        Err(Failure::Halt(e)) => e.to_string(),
+    }
+}
+
+/// Reads values as Rego writes them (JSON and sets).
+struct Terms<'a> {
+    text: &'a str,
+}
+
+impl Terms<'_> {
+    fn space(&mut self) {
+        self.text = self.text.trim_start();
+    }
+
+    fn eat(&mut self, what: &str) -> bool {
+        self.space();
+        let rest = self.text.strip_prefix(what);
+        self.text = rest.unwrap_or(self.text);
+        rest.is_some()
+    }
+
+    fn value(&mut self) -> Value {
+        self.space();
+        if self.eat("set()") {
+            return Value::set(Vec::new());
+        }
+        if self.eat("[") {
+            return Value::array(self.list("]"));
+        }
+        if self.eat("{") {
+            if self.eat("}") {
+                return Value::object(Vec::new());
+            }
+            let first = self.value();
+            if !self.eat(":") {
+                let _ = self.eat(",");
+                let mut items = vec![first];
+                items.extend(self.list("}"));
+                return Value::set(items);
+            }
+            let mut entries = vec![(first, self.value())];
+            while self.eat(",") {
+                let key = self.value();
+                assert!(self.eat(":"), "{}", self.text);
+                entries.push((key, self.value()));
+            }
+            assert!(self.eat("}"), "{}", self.text);
+            return Value::object(entries);
+        }
+        let end = match self.text.starts_with('"') {
+            true => {
+                let mut escaped = false;
+                let close = self.text.char_indices().skip(1).find(|(_, c)| {
+                    let end = *c == '"' && !escaped;
+                    escaped = *c == '\\' && !escaped;
+                    end
+                });
+                close.map_or(self.text.len(), |(i, _)| i + 1)
+            }
+            false => self.text.find([',', ']', '}', ':', ' ']).unwrap_or(self.text.len()),
+        };
+        let (token, rest) = self.text.split_at(end);
+        self.text = rest;
+        json::read(token.as_bytes(), json::ReadOptions::default()).unwrap_or_else(|e| panic!("{token}: {e}"))
+    }
+
+    fn list(&mut self, close: &str) -> Vec<Value> {
+        let mut out = Vec::new();
+        while !self.eat(close) {
+            out.push(self.value());
+            let _ = self.eat(",");
+        }
+        out
+    }
+}
+
+fn operands(text: &str) -> Vec<Value> {
+    Terms { text }
+        .value()
+        .as_array()
+        .expect("operands are an array")
+        .to_vec()
+}
+
+fn data(path: &str) -> String {
+    let path = format!("{}/tests/data/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Rows where the answer is not OPA's, and why.
+fn known_differences() -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for line in data("builtins/differences.txt")
+        .lines()
+        .filter(|l| !l.starts_with('#') && !l.is_empty())
+    {
+        let fields: Vec<&str> = line.split('\t').collect();
+        assert_eq!(fields.len(), 4, "name, operands, our answer, reason: {line}");
+        out.insert(format!("{}\t{}", fields[0], fields[1]), fields[2].to_string());
+    }
+    out
+}
+
+#[test]
+fn as_opa_answers() {
+    let known = known_differences();
+    let mut met = 0;
+    let mut wrong = Vec::new();
+    let mut files: Vec<_> = std::fs::read_dir(format!("{}/tests/data/builtins", env!("CARGO_MANIFEST_DIR")))
+        .expect("data")
+        .map(|e| e.expect("entry").file_name().into_string().expect("name"))
+        .filter(|n| n.ends_with(".tsv"))
+        .collect();
+    files.sort();
+    let mut rows = 0;
+    for file in files {
+        for line in data(&format!("builtins/{file}"))
+            .lines()
+            .filter(|l| !l.starts_with('#'))
+        {
+            let mut fields = line.splitn(3, '\t');
+            let (Some(name), Some(args), Some(want)) = (fields.next(), fields.next(), fields.next()) else {
+                panic!("{file}: {line}");
+            };
+            rows += 1;
+            let got = call(&mut host(64 << 20), name, &operands(args));
+            if got == want {
+                continue;
+            }
+            if known.get(&format!("{name}\t{args}")).is_some_and(|ours| *ours == got) {
+                met += 1;
+                continue;
+            }
+            wrong.push(format!("{file}: {name}\t{args}\n  want {want}\n  got  {got}"));
+        }
+    }
+    let shown: Vec<&String> = wrong.iter().take(400).collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {rows} rows differ:\n{}",
+        wrong.len(),
+        shown.iter().map(|s| s.as_str()).collect::<Vec<_>>().join("\n")
+    );
+    assert_eq!(met, known.len(), "listed differences that are none any more");
+    assert!(rows > 600);
+}
+
+#[test]
+#[ignore = "families are still to come"]
+fn every_name_is_implemented_or_refused() {
+    let missing: Vec<String> = data("builtin-names.txt")
+        .lines()
+        .filter(|name| builtins::find(name).is_none() && builtins::refused(name).is_none())
+        .map(str::to_string)
+        .collect();
+    assert!(missing.is_empty(), "neither implemented nor refused: {missing:?}");
+    for (name, reason) in builtins::REFUSED {
+        assert!(builtins::find(name).is_none(), "{name} is refused and implemented");
+        assert!(!reason.is_empty());
+    }
+}
+
+#[test]
+fn growth_is_charged_before_it_happens() {
+    let long = Value::string("a".repeat(1 << 20));
+    let calls = [
+        ("numbers.range", vec![Value::from(0), Value::from(i64::MAX)]),
+        (
+            "numbers.range_step",
+            vec![Value::from(i64::MIN), Value::from(i64::MAX), Value::from(3)],
+        ),
+        ("replace", vec![long.clone(), Value::string(""), long.clone()]),
+        ("replace", vec![long.clone(), Value::string("a"), long.clone()]),
+        (
+            "strings.replace_n",
+            vec![Value::record([("a", long.clone())]), long.clone()],
+        ),
+        (
+            "concat",
+            vec![long.clone(), Value::array(vec![Value::string(""); 1000])],
+        ),
+        (
+            "sprintf",
+            vec![
+                Value::string("%1000000d".repeat(100)),
+                Value::array(vec![Value::from(1); 100]),
+            ],
+        ),
+        (
+            "sprintf",
+            vec![
+                Value::string("%.1000000f".repeat(100)),
+                Value::array(vec![Value::Number(Number::parse("1.5").unwrap()); 100]),
+            ],
+        ),
+        (
+            "sprintf",
+            vec![Value::string("%[1]s".repeat(1000)), Value::array(vec![long.clone()])],
+        ),
+        ("split", vec![long.clone(), Value::string("")]),
+        ("bits.lsh", vec![Value::from(1), Value::from(1 << 40)]),
+        (
+            "product",
+            vec![Value::array(vec![
+                Value::Number(Number::parse("1e100000").unwrap());
+                100_000
+            ])],
+        ),
+        (
+            "mul",
+            vec![Value::Number(Number::parse("1e999999999").unwrap()), Value::from(2000)],
+        ),
+        (
+            "round",
+            vec![Value::Number(Number::parse("1e999999999999999999999").unwrap())],
+        ),
+        (
+            "json.marshal_with_options",
+            vec![
+                Value::array(vec![Value::from(1); 1000]),
+                Value::record([("indent", long.clone())]),
+            ],
+        ),
+    ];
+    for (name, args) in calls {
+        let got = call(&mut host(8 << 20), name, &args);
+        assert!(
+            got.starts_with("halt: regent_limit_error"),
+            "{name}: {}",
+            got.chars().take(200).collect::<String>()
+        );
+    }
+}
+
+#[test]
+fn vast_exponents_cost_nothing() {
+    let numbers = [
+        "1e1000001",
+        "-1e1000001",
+        "1e-1000001",
+        "1.5",
+        "0",
+        "1e999999999999999999999999",
+        "-0.0",
+    ];
+    let numbers: Vec<Number> = numbers.iter().map(|t| Number::parse(t).unwrap()).collect();
+    let mut sorted = numbers.clone();
+    sorted.sort();
+    let text: Vec<String> = sorted.iter().map(Number::to_string).collect();
+    assert_eq!(
+        text.join(" "),
+        "-1e1000001 0 -0.0 1e-1000001 1.5 1e1000001 1e999999999999999999999999"
+    );
+    for n in numbers {
+        for f in ["abs", "ceil", "round", "floor"] {
+            call(&mut host(1 << 20), f, &[Value::Number(n.clone())]);
+        }
+    }
+}
+
+#[test]
+fn prints_the_cross_product() {
+    let mut host = host(1 << 20);
+    let args = operands(r#"[[{1, 2}, set(), {"a", "b"}]]"#);
+    assert_eq!(call(&mut host, "internal.print", &args), "true");
+    assert_eq!(
+        host.lines,
+        [
+            "1 <undefined> a",
+            "1 <undefined> b",
+            "2 <undefined> a",
+            "2 <undefined> b"
+        ]
+    );
+}
