@@ -54,7 +54,7 @@ fn deployment(out: &mut impl Write, i: u64, namespace: &str, state: u64) -> std:
 
 /// A Pod spec; one in eight has a privileged container, one in sixteen a hostPath.
 fn spec(out: &mut impl Write, indent: &str, state: u64) -> std::io::Result<()> {
-    let privileged = state % 8 == 0;
+    let privileged = state.is_multiple_of(8);
     writeln!(out, "{indent}spec:")?;
     writeln!(
         out,

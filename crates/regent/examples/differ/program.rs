@@ -4,29 +4,29 @@ use crate::random::Random;
 
 /// A generated pair.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// Rules: a head, and the lines of its body.
-    pub rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
     /// JSON text.
-    pub input: String,
+    pub(crate) input: String,
     /// Which rule is asked for; the whole package when `None`.
-    pub ask: Option<String>,
+    pub(crate) ask: Option<String>,
 }
 
 /// One rule.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// `p0 contains x`, `f1(x) := y`, ...
-    pub head: String,
+    pub(crate) head: String,
     /// Body lines; none: no body.
-    pub body: Vec<String>,
+    pub(crate) body: Vec<String>,
     /// Text after the body (`else`).
-    pub tail: String,
+    pub(crate) tail: String,
 }
 
 impl Pair {
     /// The module's text.
-    pub fn module(&self) -> String {
+    pub(crate) fn module(&self) -> String {
         let mut out = String::from("package t\n\nimport rego.v1\n");
         for rule in &self.rules {
             out.push('\n');
@@ -34,7 +34,7 @@ impl Pair {
             if !rule.body.is_empty() {
                 out.push_str(" if {\n");
                 for line in &rule.body {
-                    out.push_str("\t");
+                    out.push('\t');
                     out.push_str(line);
                     out.push('\n');
                 }
@@ -47,7 +47,7 @@ impl Pair {
     }
 
     /// The query.
-    pub fn query(&self) -> String {
+    pub(crate) fn query(&self) -> String {
         match &self.ask {
             Some(rule) => format!("x = data.t.{rule}"),
             None => "x = data.t".to_owned(),
@@ -55,7 +55,7 @@ impl Pair {
     }
 
     /// Smaller pairs, the most promising first.
-    pub fn smaller(&self) -> Vec<Pair> {
+    pub(crate) fn smaller(&self) -> Vec<Pair> {
         let mut out = Vec::new();
         for i in 0..self.rules.len() {
             let mut p = self.clone();
@@ -133,7 +133,7 @@ enum Shape {
 }
 
 /// A pair for a seed.
-pub fn pair(seed: u64) -> Pair {
+pub(crate) fn pair(seed: u64) -> Pair {
     let mut r = Random::new(seed);
     for _ in 0..8 {
         r.next();

@@ -1,7 +1,7 @@
 //! Random programs against OPA: the same answer, or a difference shrunk and shown.
 //!
 //! ```text
-//! cargo run --release -p regent-rego --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused]
+//! cargo run --release -p regent --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused]
 //! ```
 //! `--judge` is the program of `tests/opa/judge`. Exits with 1 when something differs that no entry of
 //! `tests/opa/differences.txt` (`--known FILE`) explains.
