@@ -20,6 +20,7 @@ mod plan;
 pub mod print;
 mod program;
 mod softfloat;
+pub mod term_order;
 pub mod types;
 pub mod value;
 pub mod value_text;
