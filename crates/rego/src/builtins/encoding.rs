@@ -12,6 +12,9 @@ pub(crate) const TABLE: Table = &[
     ("json.marshal_with_options", json_marshal_with_options),
     ("json.unmarshal", json_unmarshal),
     ("json.is_valid", json_is_valid),
+    ("yaml.marshal", yaml_marshal),
+    ("yaml.unmarshal", yaml_unmarshal),
+    ("yaml.is_valid", yaml_is_valid),
     ("base64.encode", |h, a| base64_encode(h, a, STANDARD, true)),
     ("base64.decode", base64_decode),
     ("base64.is_valid", base64_is_valid),
@@ -147,6 +150,29 @@ fn json_is_valid(host: &mut dyn Host, args: &[&Value]) -> Answer {
     truth(json::read(s.as_bytes(), json::ReadOptions::default()).is_ok())
 }
 
+fn yaml_marshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
+    let v = any(args, 1)?;
+    host.charge(size(v).saturating_add(layout(v, 0, 2, 0)))?;
+    text(crate::yaml::write(v))
+}
+
+fn yaml_unmarshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
+    let s = string(args, 1)?;
+    host.charge(s.len().saturating_mul(16))?;
+    let v = crate::yaml::read(s).map_err(|e| error(format!("yaml: line {}: {}", e.row, e.message)))?;
+    // Aliases can make more of the text than it is long.
+    host.charge(size(&v))?;
+    Ok(Some(v))
+}
+
+fn yaml_is_valid(host: &mut dyn Host, args: &[&Value]) -> Answer {
+    let Value::String(s) = any(args, 1)? else {
+        return truth(false);
+    };
+    host.charge(s.len().saturating_mul(16))?;
+    truth(crate::yaml::read(s).is_ok())
+}
+
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -186,7 +212,6 @@ fn base64_bytes(s: &[u8], alphabet: &[u8; 64]) -> Result<Vec<u8>, usize> {
     let mut out = Vec::with_capacity(s.len() / 4 * 3 + 3);
     loop {
         let (mut bits, mut count) = (0u32, 0);
-        let mut start = 0;
         while count < 4 {
             match bytes.next() {
                 None if count == 0 => return Ok(out),
@@ -213,15 +238,11 @@ fn base64_bytes(s: &[u8], alphabet: &[u8; 64]) -> Result<Vec<u8>, usize> {
                 }
                 Some((at, b)) => {
                     let digit = digits.get(usize::from(b)).copied().flatten().ok_or(at)?;
-                    if count == 0 {
-                        start = at;
-                    }
                     bits = (bits << 6) | digit;
                     count += 1;
                 }
             }
         }
-        let _ = start;
         out.extend(bits.to_be_bytes().iter().skip(1));
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod operand;
 mod replace;
 mod signature;
 mod strings;
+mod uri;
 mod walk;
 
 use crate::error::Error;
@@ -176,6 +177,7 @@ const FAMILIES: &[Table] = &[
     numbers::TABLE,
     replace::TABLE,
     strings::TABLE,
+    uri::TABLE,
     walk::TABLE,
 ];
 
