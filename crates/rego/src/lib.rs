@@ -20,7 +20,11 @@ mod plan;
 pub mod print;
 mod program;
 mod softfloat;
+<<<<<<< HEAD
 pub mod term_order;
+=======
+mod typecheck;
+>>>>>>> 1a22d0f (Infer types over lowered rules (typecheck::check), the compiler's last stage to call; docs/rego.md)
 pub mod types;
 pub mod value;
 pub mod value_text;
@@ -30,3 +34,8 @@ pub use error::{Code, Error};
 pub use number::Number;
 pub use program::{CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, compile};
 pub use value::{Object, Set, Value};
+
+/// The README's example is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
