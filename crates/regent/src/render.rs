@@ -21,3 +21,6 @@ pub(crate) fn count(n: usize, what: &str) -> String {
         (n, _) => format!("{n} {what}s"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,6 +180,9 @@ impl Builder {
             }
             return Ok(());
         }
+        if plain && tag.is_none() && self.options.refuse_duplicates && scalar::out_of_range(text) {
+            return Err(error(span, format!("number {text} is out of range")));
+        }
         let decoded;
         let (text, meaning) = match tag {
             None if plain => (text, scalar::resolve(text)),

@@ -114,6 +114,13 @@ fn numeric(text: &str) -> Scalar {
     Scalar::Text
 }
 
+/// A number that no double can hold: go-yaml makes a string of it, which a strict reader must not.
+pub(super) fn out_of_range(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
+        && float_form(text.strip_prefix(['+', '-']).unwrap_or(text))
+        && text.parse::<f64>().is_ok_and(f64::is_infinite)
+}
+
 /// Digits with an optional base prefix (`0x`, `0o`, `0b`, or a leading zero for octal).
 fn magnitude(digits: &str) -> Option<u64> {
     let (radix, rest) = match digits.as_bytes() {
