@@ -20,11 +20,8 @@ mod plan;
 pub mod print;
 mod program;
 mod softfloat;
-<<<<<<< HEAD
 pub mod term_order;
-=======
 mod typecheck;
->>>>>>> 1a22d0f (Infer types over lowered rules (typecheck::check), the compiler's last stage to call; docs/rego.md)
 pub mod types;
 pub mod value;
 pub mod value_text;
