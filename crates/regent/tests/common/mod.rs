@@ -36,6 +36,14 @@ pub fn yaml(path: &Path) -> Value {
     regent_rego::yaml::read(&text(path)).unwrap_or_else(|e| panic!("{}: {e:?}", path.display()))
 }
 
+/// Every document of a YAML file.
+pub fn yaml_documents(path: &Path) -> Vec<Value> {
+    regent_core::manifest::read(&path.display().to_string(), text(path).as_bytes())
+        .into_iter()
+        .map(|document| document.expect("document").value)
+        .collect()
+}
+
 /// Files of a folder with an extension, sorted; files that start with a dot are left out.
 pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
