@@ -105,12 +105,22 @@ pub fn evaluate(
 /// Total order: action, message, kind, name, and then whatever else two violations can differ in.
 fn sort(decision: &mut Decision) {
     decision.violations.sort_by(|a, b| {
-        let key = |v: &Violation| (v.enforcement_action.clone(), v.message.clone());
-        key(a)
-            .cmp(&key(b))
-            .then_with(|| (&a.constraint_kind, &a.constraint_name).cmp(&(&b.constraint_kind, &b.constraint_name)))
-            .then_with(|| a.generated.cmp(&b.generated))
-            .then_with(|| a.details.cmp(&b.details))
+        (
+            &a.enforcement_action,
+            &a.message,
+            &a.constraint_kind,
+            &a.constraint_name,
+            &a.generated,
+            &a.details,
+        )
+            .cmp(&(
+                &b.enforcement_action,
+                &b.message,
+                &b.constraint_kind,
+                &b.constraint_name,
+                &b.generated,
+                &b.details,
+            ))
     });
     decision.violations.dedup();
     decision.failures.sort_by(|a, b| {
@@ -213,7 +223,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn judge(&mut self, review: &Review, implied: Option<&ImpliedReview>, wanted: impl Fn(&Policy) -> bool) {
         let namespace = namespace_of(review, self.inventory);
-        for policy in self.policies.candidates(review) {
+        for policy in self.policies.candidates(review, namespace) {
             if !wanted(policy) || !handles(policy, review, self.options.point) {
                 continue;
             }

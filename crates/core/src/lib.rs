@@ -16,6 +16,7 @@
 //! - [`Decision`]: violations in total order, and what could not be judged.
 //! - [`suite`]: Suites of `gator verify` and Rego unit tests, as data and as a runner.
 
+mod index;
 mod object;
 mod plain;
 

@@ -10,6 +10,11 @@ use regent_rego::{Object, Value};
 pub struct Glob(pub String);
 
 impl Glob {
+    /// Whether it has no `*`, so that one text alone matches.
+    pub fn is_exact(&self) -> bool {
+        !self.0.starts_with('*') && !self.0.ends_with('*')
+    }
+
     /// `*x*` contains, `*x` ends with, `x*` begins with, `x` is.
     pub fn matches(&self, text: &str) -> bool {
         let pattern = self.0.as_str();
@@ -295,28 +300,30 @@ fn scope(criteria: &Match, subject: &Subject<'_>) -> Result<bool, String> {
 }
 
 /// The namespace the globs look at; `None`: cluster-scoped, always in scope.
-fn namespace_name<'a>(subject: &Subject<'a>) -> Option<&'a str> {
-    if subject.gvk.is_namespace() {
-        return Some(object::name(subject.object));
+pub(crate) fn namespace_name<'a>(object: &'a Value, gvk: &Gvk<'_>, namespace: Option<&'a Value>) -> Option<&'a str> {
+    if gvk.is_namespace() {
+        return Some(object::name(object));
     }
-    if let Some(namespace) = subject.namespace {
+    if let Some(namespace) = namespace {
         return Some(object::name(namespace));
     }
-    Some(object::namespace(subject.object)).filter(|n| !n.is_empty())
+    Some(object::namespace(object)).filter(|n| !n.is_empty())
 }
 
 fn namespaces(criteria: &Match, subject: &Subject<'_>) -> Result<bool, String> {
     if criteria.namespaces.is_empty() {
         return Ok(true);
     }
-    Ok(namespace_name(subject).is_none_or(|name| criteria.namespaces.iter().any(|g| g.matches(name))))
+    Ok(namespace_name(subject.object, &subject.gvk, subject.namespace)
+        .is_none_or(|name| criteria.namespaces.iter().any(|g| g.matches(name))))
 }
 
 fn excluded_namespaces(criteria: &Match, subject: &Subject<'_>) -> Result<bool, String> {
     if criteria.excluded_namespaces.is_empty() {
         return Ok(true);
     }
-    Ok(namespace_name(subject).is_none_or(|name| !criteria.excluded_namespaces.iter().any(|g| g.matches(name))))
+    Ok(namespace_name(subject.object, &subject.gvk, subject.namespace)
+        .is_none_or(|name| !criteria.excluded_namespaces.iter().any(|g| g.matches(name))))
 }
 
 fn label_selector(criteria: &Match, subject: &Subject<'_>) -> Result<bool, String> {

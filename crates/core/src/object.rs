@@ -160,3 +160,27 @@ pub(crate) fn go_type(value: &Value, number: &'static str) -> &'static str {
         Value::Object(_) => "map[string]interface {}",
     }
 }
+
+/// Compiles a regular expression; an error is told in Go's words where they are known.
+pub(crate) fn regex(pattern: &str) -> Result<regex::Regex, String> {
+    regex::Regex::new(pattern).map_err(|error| {
+        // The last line has the reason, the others draw where it is.
+        let error = error.to_string();
+        let reason = error
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim()
+            .trim_start_matches("error: ");
+        let reason = match reason {
+            "unclosed group" => format!("missing closing ): `{pattern}`"),
+            "unopened group" => format!("unexpected ): `{pattern}`"),
+            "unclosed character class" => {
+                let class = pattern.rfind('[').and_then(|at| pattern.get(at..)).unwrap_or(pattern);
+                format!("missing closing ]: `{class}`")
+            }
+            other => other.to_owned(),
+        };
+        format!("error parsing regexp: {reason}")
+    })
+}

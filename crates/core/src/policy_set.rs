@@ -4,8 +4,8 @@ use crate::bundle::{Bundle, Item};
 use crate::constraint::Constraint;
 use crate::decision::Action;
 use crate::expansion::{self, Expansion};
+use crate::index::Index;
 use crate::manifest::Problem;
-use crate::matching::{Kinds, Match};
 use crate::object::{self, Gvk, quote};
 use crate::plain;
 use crate::review::Review;
@@ -108,7 +108,7 @@ impl PolicySet {
         problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
         let set = PolicySet {
             revision: bundle.revision().into(),
-            index: Index::build(&policies),
+            index: Index::build(policies.iter().map(|p| p.constraint.matching.as_ref())),
             templates,
             policies,
             expansions,
@@ -133,7 +133,7 @@ impl PolicySet {
         }];
         PolicySet {
             revision: Arc::default(),
-            index: Index::build(&policies),
+            index: Index::build(policies.iter().map(|p| p.constraint.matching.as_ref())),
             templates: BTreeMap::from([(template.outline.kind.to_lowercase(), template)]),
             policies,
             expansions,
@@ -187,9 +187,13 @@ impl PolicySet {
     }
 
     /// Policies that can match a review, in order of kind and name.
-    pub(crate) fn candidates<'a>(&'a self, review: &Review) -> impl Iterator<Item = &'a Policy> + use<'a> {
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        review: &Review,
+        namespace: Option<&Value>,
+    ) -> impl Iterator<Item = &'a Policy> + use<'a> {
         self.index
-            .candidates(review)
+            .candidates(review, namespace)
             .into_iter()
             .filter_map(|i| self.policies.get(i as usize))
     }
@@ -366,87 +370,5 @@ fn at(item: &Item, path: &[&str], (row, col): (u32, u32), message: String) -> Pr
         line,
         column,
         message,
-    }
-}
-
-/// Which policies can match an object, by its group and kind. The rest of `match` is looked at one by one.
-#[derive(Debug, Default)]
-struct Index {
-    /// By kind, then group.
-    exact: FxHashMap<String, FxHashMap<String, Vec<u32>>>,
-    /// Any group, by kind.
-    by_kind: FxHashMap<String, Vec<u32>>,
-    /// Any kind, by group.
-    by_group: FxHashMap<String, Vec<u32>>,
-    /// Any kind of any group.
-    any: Vec<u32>,
-    /// How many policies there are.
-    count: u32,
-}
-
-impl Index {
-    fn build(policies: &[Policy]) -> Index {
-        let mut out = Index::default();
-        for (i, policy) in policies.iter().enumerate() {
-            let i = u32::try_from(i).unwrap_or(u32::MAX);
-            let kinds = policy
-                .constraint
-                .matching
-                .as_ref()
-                .map(|m: &Match| m.kinds.as_slice())
-                .unwrap_or_default();
-            if kinds.is_empty() {
-                out.any.push(i);
-            }
-            kinds.iter().for_each(|entry| out.add(entry, i));
-        }
-        out.count = u32::try_from(policies.len()).unwrap_or(u32::MAX);
-        out
-    }
-
-    fn add(&mut self, entry: &Kinds, i: u32) {
-        match (entry.any_kind(), entry.any_group()) {
-            (true, true) => self.any.push(i),
-            (true, false) => {
-                for group in &entry.groups {
-                    self.by_group.entry(group.clone()).or_default().push(i);
-                }
-            }
-            (false, true) => {
-                for kind in &entry.kinds {
-                    self.by_kind.entry(kind.clone()).or_default().push(i);
-                }
-            }
-            (false, false) => {
-                for kind in &entry.kinds {
-                    let groups = self.exact.entry(kind.clone()).or_default();
-                    for group in &entry.groups {
-                        groups.entry(group.clone()).or_default().push(i);
-                    }
-                }
-            }
-        }
-    }
-
-    fn candidates(&self, review: &Review) -> Vec<u32> {
-        let objects = [&review.object, &review.old_object];
-        let readable = |object: &Value| !object::text(object, &["kind"]).is_empty();
-        // What has no object, or one that cannot be told, is for every constraint to refuse in its own words.
-        if objects.iter().all(|o| o.is_none()) || !objects.iter().filter_map(|o| o.as_ref()).all(readable) {
-            return (0..self.count).collect();
-        }
-        let mut out = self.any.clone();
-        for object in objects.into_iter().flatten() {
-            let gvk = Gvk::of(object);
-            let lists = [
-                self.exact.get(gvk.kind).and_then(|groups| groups.get(gvk.group)),
-                self.by_kind.get(gvk.kind),
-                self.by_group.get(gvk.group),
-            ];
-            lists.into_iter().flatten().for_each(|list| out.extend(list));
-        }
-        out.sort_unstable();
-        out.dedup();
-        out
     }
 }

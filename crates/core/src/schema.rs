@@ -1,11 +1,12 @@
 //! Structural schemas, as custom resources have them: read, checked, and held against values.
 //!
 //! The words of errors are those of the Kubernetes API server, in its order where that is defined (sorted where the API
-//! server's own order is random). `format` is not held against values.
+//! server's own order is random). Of `format`, addresses, dates, UUIDs and `int32` are held against values.
 
+mod format;
 mod validate;
 
-use crate::object::{go_value, quote};
+use crate::object::{go_value, quote, regex};
 use regent_rego::{Object, Value};
 use regex::Regex;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "st
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     kind: String,
+    format: String,
     nullable: bool,
     preserve_unknown: bool,
     int_or_string: bool,
@@ -48,6 +50,8 @@ pub struct Schema {
 enum Additional {
     /// `true`: anything.
     Any,
+    /// `false`: none at all.
+    None,
     /// A schema for all of them.
     Schema(Box<Schema>),
 }
@@ -96,7 +100,6 @@ pub fn aggregate(errors: &[FieldError]) -> String {
 /// Where a schema stands, which decides the words for a missing type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
-    Root,
     Item,
     Field,
     /// Inside `anyOf` and its like, where only validations may stand.
@@ -113,7 +116,10 @@ impl Schema {
         let mut errors = Vec::new();
         check_general(value, path, &mut errors);
         let mut structural = Vec::new();
-        check_structural(value, path, Level::Field, &mut structural);
+        // A reference could be anything, so nothing more can be said of what has one.
+        if !errors.iter().any(|e: &FieldError| e.path.ends_with(".$ref")) {
+            check_structural(value, path, Level::Field, &mut structural);
+        }
         structural.sort_by(|a, b| (&a.path, &a.detail).cmp(&(&b.path, &b.detail)));
         errors.extend(structural);
         if errors.is_empty() {
@@ -134,6 +140,7 @@ impl Schema {
         };
         Schema {
             kind: text(value, "type").to_owned(),
+            format: text(value, "format").to_owned(),
             nullable: flag("nullable"),
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             int_or_string: flag("x-kubernetes-int-or-string"),
@@ -142,7 +149,8 @@ impl Schema {
                 .map(|(k, v)| (k.to_owned(), Schema::parse(v)))
                 .collect(),
             additional: match value.get("additionalProperties") {
-                Some(Value::Bool(_)) => Some(Additional::Any),
+                Some(Value::Bool(true)) => Some(Additional::Any),
+                Some(Value::Bool(false)) => Some(Additional::None),
                 Some(v @ Value::Object(_)) => Some(Additional::Schema(Box::new(Schema::parse(v)))),
                 _ => None,
             },
@@ -219,7 +227,11 @@ impl Schema {
                 // Nested defaults complete the default itself.
                 self.default = Some(self.without_default().defaulted(default));
             } else {
-                errors.push(FieldError::invalid(at, default, "must not have unknown fields"));
+                let shown = regent_rego::json::write(default);
+                errors.push(FieldError::new(
+                    at,
+                    format!("Invalid value: {shown}: must not have unknown fields"),
+                ));
             }
         }
         for (name, schema) in &mut self.properties {
@@ -276,6 +288,45 @@ pub fn loosen(value: &Value) -> Result<Value, String> {
     Ok(Value::Object(std::sync::Arc::new(out)))
 }
 
+/// Where a schema is not of the types a schema has, in the words of Go's JSON reader.
+pub fn badly_typed(value: &Value, at: &str) -> Option<String> {
+    let wrong = |value: &Value, field: &str, wanted: &str| {
+        let found = match value {
+            Value::Bool(_) => "bool",
+            other => other.type_name(),
+        };
+        Some(format!(
+            "json: cannot unmarshal {found} into Go struct field JSONSchemaProps.{at}.{field} of type {wanted}"
+        ))
+    };
+    for (field, wanted) in [("type", "string"), ("format", "string"), ("pattern", "string")] {
+        if let Some(bad) = value
+            .get(field)
+            .filter(|v| !matches!(v, Value::String(_) | Value::Null))
+        {
+            return wrong(bad, field, wanted);
+        }
+    }
+    for (field, wanted) in [
+        ("required", "[]string"),
+        ("enum", "[]v1.JSON"),
+        ("allOf", "[]v1.JSONSchemaProps"),
+    ] {
+        if let Some(bad) = value.get(field).filter(|v| !matches!(v, Value::Array(_) | Value::Null)) {
+            return wrong(bad, field, wanted);
+        }
+    }
+    if let Some(bad) = value
+        .get("properties")
+        .filter(|v| !matches!(v, Value::Object(_) | Value::Null))
+    {
+        return wrong(bad, "properties", "map[string]v1.JSONSchemaProps");
+    }
+    children(value, at)
+        .into_iter()
+        .find_map(|(_, inner)| badly_typed(inner, at))
+}
+
 /// The checks that hold for every schema of a CRD, structural or not.
 fn check_general(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
     let kind = text(value, "type");
@@ -291,12 +342,13 @@ fn check_general(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
         ));
     }
     if let Some(pattern) = value.get("pattern").and_then(Value::as_str)
-        && Regex::new(pattern).is_err()
+        && let Err(reason) = regex(pattern)
     {
+        let what = format!("must be a valid regular expression, but isn't: {reason}");
         errors.push(FieldError::invalid(
             format!("{path}.pattern"),
             &Value::string(pattern),
-            "must be a valid regular expression, but isn't",
+            &what,
         ));
     }
     if value.get("uniqueItems").and_then(Value::as_bool) == Some(true) {
@@ -322,19 +374,14 @@ fn check_general(value: &Value, path: &str, errors: &mut Vec<FieldError>) {
             "must be true or undefined",
         ));
     }
-    if let Some(additional) = value.get("additionalProperties") {
-        if entries(value.get("properties")).next().is_some() && additional.as_bool() != Some(true) {
-            errors.push(FieldError::new(
-                format!("{path}.additionalProperties"),
-                "Forbidden: additionalProperties and properties are mutual exclusive",
-            ));
-        }
-        if additional.as_bool() == Some(false) {
-            errors.push(FieldError::new(
-                format!("{path}.additionalProperties"),
-                "Forbidden: additionalProperties cannot be set to false",
-            ));
-        }
+    if let Some(additional) = value.get("additionalProperties")
+        && entries(value.get("properties")).next().is_some()
+        && additional.as_bool() != Some(true)
+    {
+        errors.push(FieldError::new(
+            format!("{path}.additionalProperties"),
+            "Forbidden: additionalProperties and properties are mutual exclusive",
+        ));
     }
     if value.get("items").is_some_and(|i| i.as_array().is_some()) {
         errors.push(FieldError::new(
@@ -391,19 +438,12 @@ fn check_structural(value: &Value, path: &str, level: Level, errors: &mut Vec<Fi
         });
     } else if kind.is_empty() && !int_or_string && !preserve {
         let what = match level {
-            Level::Root => "must not be empty at the root",
             Level::Item => "must not be empty for specified array items",
             _ => "must not be empty for specified object fields",
         };
         errors.push(FieldError::new(
             format!("{path}.type"),
             format!("Required value: {what}"),
-        ));
-    }
-    if int_or_string && !kind.is_empty() {
-        errors.push(FieldError::new(
-            format!("{path}.type"),
-            "Forbidden: must be empty if x-kubernetes-int-or-string is true",
         ));
     }
     for (key, inner) in entries(value.get("properties")) {

@@ -100,7 +100,7 @@ impl Filter {
     /// # Errors
     /// A bad regular expression, or more than one `//`.
     pub fn parse(run: &str) -> Result<Filter, String> {
-        let regex = |text: &str| Regex::new(text).map_err(|e| format!("invalid test filter: {e}"));
+        let regex = |text: &str| object::regex(text).map_err(|e| format!("invalid test filter: {e}"));
         let mut parts = run.split("//");
         let kind = match (parts.next().unwrap_or_default(), parts.next(), parts.next()) {
             ("", None, _) => FilterKind::All,

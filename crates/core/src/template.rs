@@ -200,6 +200,10 @@ fn parameter_schema(document: &Value, legacy_by_default: bool) -> Result<Option<
     let schema = validation
         .and_then(|v| v.get("openAPIV3Schema"))
         .filter(|s| s.as_object().is_some());
+    let at = ["spec", "crd", "spec", "validation", "openAPIV3Schema"];
+    if let Some(text) = schema.and_then(|s| schema::badly_typed(s, &at.join("."))) {
+        return Err(LoadError::new(format!("adding template: {text}"), &at));
+    }
     match (schema, legacy) {
         (None, false) => Ok(None),
         (Some(schema), false) => Ok(Some(schema.clone())),

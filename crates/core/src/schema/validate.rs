@@ -1,6 +1,6 @@
 //! Values held against a schema: types and bounds, unknown fields, defaults.
 
-use super::{Additional, FieldError, Schema};
+use super::{Additional, FieldError, Schema, format};
 use crate::object::{go_value, quote};
 use regent_rego::{Object, Value};
 use std::sync::Arc;
@@ -36,8 +36,6 @@ impl Schema {
             if matches!(value, Value::Null) {
                 return;
             }
-        } else if matches!(value, Value::Null) {
-            return;
         }
         self.validate_combined(value, path, errors);
         match value {
@@ -49,6 +47,7 @@ impl Schema {
         if !self.choices.is_empty() && !self.choices.contains(value) {
             let shown = match value {
                 Value::String(s) => quote(s),
+                Value::Null => "null".to_owned(),
                 other => go_value(other),
             };
             let known: Vec<String> = self
@@ -62,7 +61,7 @@ impl Schema {
             ));
         }
         if let Value::Object(object) = value {
-            self.validate_object(object, value, path, errors);
+            self.validate_object(object, path, errors);
         }
     }
 
@@ -88,43 +87,54 @@ impl Schema {
     }
 
     fn validate_combined(&self, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
-        let holds = |schema: &Schema| {
+        let faults = |schema: &Schema| {
             let mut found = Vec::new();
             schema.validate_at(value, path, &mut found);
-            found.is_empty()
+            found
         };
-        let mut fail = |what: &str| {
-            let shown = Value::string("");
-            errors.push(FieldError::invalid(
-                field(path),
-                &shown,
-                &format!("{path} in body {what}"),
-            ));
-        };
-        if !self.any_of.is_empty() && !self.any_of.iter().any(holds) {
-            fail("must validate at least one schema (anyOf)");
-        }
-        if !self.one_of.is_empty() {
-            match self.one_of.iter().filter(|s| holds(s)).count() {
-                1 => {}
-                0 => fail("must validate one and only one schema (oneOf). Found none valid"),
-                n => fail(&format!(
-                    "must validate one and only one schema (oneOf). Found {n} valid alternatives"
-                )),
+        let at = quote(path);
+        let fail = |what: &str| FieldError::invalid("[]", &Value::string(""), &format!("{at} {what}"));
+        if !self.any_of.is_empty() {
+            let all: Vec<_> = self.any_of.iter().map(faults).collect();
+            if !all.iter().any(Vec::is_empty) {
+                errors.push(fail("must validate at least one schema (anyOf)"));
+                errors.extend(all.into_iter().next().unwrap_or_default());
             }
         }
-        if !self.all_of.iter().all(holds) {
-            fail("must validate all the schemas (allOf)");
+        if !self.one_of.is_empty() {
+            let all: Vec<_> = self.one_of.iter().map(faults).collect();
+            match all.iter().filter(|found| found.is_empty()).count() {
+                1 => {}
+                0 => {
+                    errors.push(fail("must validate one and only one schema (oneOf). Found none valid"));
+                    errors.extend(all.into_iter().next().unwrap_or_default());
+                }
+                n => {
+                    let what = format!("must validate one and only one schema (oneOf). Found {n} valid alternatives");
+                    errors.push(fail(&what));
+                }
+            }
         }
-        if self.not.as_deref().is_some_and(holds) {
-            fail("must not validate the schema (not)");
+        if !self.all_of.is_empty() {
+            let all: Vec<_> = self.all_of.iter().map(faults).collect();
+            let valid = all.iter().filter(|found| found.is_empty()).count();
+            let complete = valid == all.len();
+            errors.extend(all.into_iter().flatten());
+            if !complete {
+                let rest = if valid == 0 { ". None validated" } else { "" };
+                errors.push(fail(&format!("must validate all the schemas (allOf){rest}")));
+            }
         }
-        for schema in &self.all_of {
-            schema.validate_at(value, path, errors);
+        if self.not.as_deref().is_some_and(|schema| faults(schema).is_empty()) {
+            errors.push(fail("must not validate the schema (not)"));
         }
     }
 
     fn validate_string(&self, s: &str, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+        if !format::holds(&self.format, s) {
+            let what = format!("{path} in body must be of type {}: {}", self.format, quote(s));
+            errors.push(FieldError::invalid(field(path), value, &what));
+        }
         let length = i64::try_from(s.chars().count()).unwrap_or(i64::MAX);
         if let Some(most) = self.max_length
             && length > most
@@ -149,6 +159,11 @@ impl Schema {
     }
 
     fn validate_number(&self, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+        if self.format == "int32" && value.as_i64().is_none_or(|i| i32::try_from(i).is_err()) {
+            let what = format!("Checked value must be of type integer with format int32 in {path}");
+            errors.push(FieldError::invalid("[]", &Value::string(""), &what));
+            return;
+        }
         let bounded = self.minimum.is_some() || self.maximum.is_some() || self.multiple_of.is_some();
         if bounded && self.kind == "integer" && !is_integer(value) {
             // Kubernetes says it a second time here, with a path of its own.
@@ -198,36 +213,37 @@ impl Schema {
         if let Some(most) = self.max_items
             && count > most
         {
-            errors.push(FieldError::new(
-                field(path),
-                format!("Too many: {count}: must have at most {most} items"),
-            ));
+            errors.push(too_many(path, count, most));
         }
     }
 
-    fn validate_object(&self, object: &Object, value: &Value, path: &str, errors: &mut Vec<FieldError>) {
+    fn validate_object(&self, object: &Object, path: &str, errors: &mut Vec<FieldError>) {
         let count = i64::try_from(object.len()).unwrap_or(i64::MAX);
         if let Some(least) = self.min_properties
             && count < least
         {
             let what = format!("{path} in body should have at least {least} properties");
-            errors.push(FieldError::invalid(field(path), value, &what));
+            errors.push(FieldError::invalid(field(path), &Value::from(count), &what));
         }
         if let Some(most) = self.max_properties
             && count > most
         {
-            errors.push(FieldError::new(
-                field(path),
-                format!("Too many: {count}: must have at most {most} items"),
-            ));
+            errors.push(too_many(path, count, most));
         }
         for (key, inner) in object.iter() {
             let Some(key) = key.as_str() else { continue };
             let at = join(path, key);
             if let Some(schema) = self.properties.get(key) {
                 schema.validate_at(inner, &at, errors);
-            } else if let Some(Additional::Schema(schema)) = &self.additional {
-                schema.validate_at(inner, &at, errors);
+                continue;
+            }
+            match &self.additional {
+                Some(Additional::Schema(schema)) => schema.validate_at(inner, &at, errors),
+                Some(Additional::None) => {
+                    let what = format!("{at} in body is a forbidden property");
+                    errors.push(FieldError::invalid(field(path), &Value::string(key), &what));
+                }
+                Some(Additional::Any) | None => {}
             }
         }
         for key in &self.required {
@@ -316,7 +332,7 @@ fn prune(schema: Option<&Schema>, value: &Value, path: &str, out: &mut Vec<Strin
                 } else {
                     match &schema.additional {
                         Some(Additional::Schema(s)) => prune(Some(s), inner, &join(path, key), out),
-                        Some(Additional::Any) => prune(None, inner, &join(path, key), out),
+                        Some(Additional::Any | Additional::None) => prune(None, inner, &join(path, key), out),
                         None if preserve => {}
                         None => out.push(join(path, key)),
                     }
@@ -334,6 +350,14 @@ fn prune(schema: Option<&Schema>, value: &Value, path: &str, out: &mut Vec<Strin
         }
         _ => {}
     }
+}
+
+fn too_many(path: &str, count: i64, most: i64) -> FieldError {
+    let items = if most == 1 { "item" } else { "items" };
+    FieldError::new(
+        field(path),
+        format!("Too many: {count}: must have at most {most} {items}"),
+    )
 }
 
 fn join(path: &str, key: &str) -> String {

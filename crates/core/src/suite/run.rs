@@ -14,7 +14,6 @@ use crate::policy_set::{CompileOptions, PolicySet};
 use crate::review::{Review, Strictness};
 use crate::template::Template;
 use regent_rego::Value;
-use regex::Regex;
 use std::sync::Arc;
 
 impl Suite {
@@ -297,7 +296,7 @@ fn check(assertion: &Assertion, messages: &[String]) -> Result<(), String> {
     let regex = match &assertion.message {
         None => None,
         Some(text) => {
-            let compiled = Regex::new(text);
+            let compiled = object::regex(text);
             Some(compiled.map_err(|e| format!("message contains invalid regular expression: {e}"))?)
         }
     };
