@@ -362,3 +362,98 @@ fn with_host_ports(container: &Value) -> Value {
     });
     with(container, &["ports"], Some(Value::array(filled.collect())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regent_rego::{json, yaml};
+
+    #[test]
+    fn workloads_imply_pods() {
+        let object = yaml::read(
+            r#"
+            apiVersion: batch/v1
+            kind: CronJob
+            metadata: {name: Backup, namespace: shop}
+            spec:
+              jobTemplate:
+                spec:
+                  template:
+                    metadata: {name: mine, labels: {a: b}}
+                    spec:
+                      hostNetwork: true
+                      volumes: [{name: v}, {name: w, configMap: {}}]
+                      containers: [{name: c, ports: [{containerPort: 80}, {containerPort: 81, hostPort: 9}]}]
+            "#,
+        )
+        .unwrap();
+        let implied = implied_pod(&object, None).unwrap();
+        assert_eq!(implied.generated.template, "spec.jobTemplate.spec.template");
+        let wanted = yaml::read(
+            r#"
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: backup-pod
+              namespace: shop
+              labels: {a: b}
+              ownerReferences: [{apiVersion: batch/v1, kind: CronJob, name: Backup, uid: ""}]
+            spec:
+              hostNetwork: true
+              volumes: [{name: v, emptyDir: {}}, {name: w, configMap: {}}]
+              containers: [{name: c, ports: [{containerPort: 80, hostPort: 80}, {containerPort: 81, hostPort: 9}]}]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(json::write(&implied.object), json::write(&wanted));
+        for other in [
+            "{apiVersion: v1, kind: Pod, metadata: {name: p}}",
+            "{apiVersion: apps/v1, kind: Deployment, spec: {}}",
+            "{apiVersion: v1, kind: ReplicationController, spec: {template: null}}",
+            "{apiVersion: example.com/v1, kind: Deployment, spec: {template: {}}}",
+        ] {
+            assert!(implied_pod(&yaml::read(other).unwrap(), None).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn chains_and_cycles() {
+        let template = |name: &str, from: &str, to: &str| {
+            let text = format!(
+                "{{metadata: {{name: {name}}}, spec: {{templateSource: spec.template, applyTo: [{{groups: [''], \
+                 versions: [v1], kinds: [{from}]}}], generatedGVK: {{group: '', version: v1, kind: {to}}}}}}}"
+            );
+            Expansion::read(&yaml::read(&text).unwrap()).unwrap()
+        };
+        let chain = [template("ab", "A", "B"), template("bc", "B", "C")];
+        let object = yaml::read(
+            "{apiVersion: v1, kind: A, metadata: {name: x}, spec: {template: {spec: {template: {spec: {}}}}}}",
+        )
+        .unwrap();
+        let made = expand(&chain, &object, None).unwrap();
+        let names: Vec<(&str, Vec<String>)> = made
+            .iter()
+            .map(|i| (i.generated.name.as_str(), i.generated.path.clone()))
+            .collect();
+        let path = |n: usize| {
+            ["spec", "template", "spec", "template"]
+                .iter()
+                .take(n)
+                .map(|s| (*s).to_owned())
+                .collect()
+        };
+        assert_eq!(names, [("x-b-c", path(4)), ("x-b", path(2))]);
+        assert!(cycles(&chain).is_empty());
+        let circle = [
+            template("ab", "A", "B"),
+            template("bc", "B", "C"),
+            template("ca", "C", "A"),
+            template("xa", "X", "A"),
+        ];
+        assert_eq!(cycles(&circle), ["ab", "bc", "ca"]);
+        assert_eq!(
+            expand(&circle, &object, None).unwrap_err(),
+            "could not find source field \"spec.template\" in resource x-b-c"
+        );
+    }
+}

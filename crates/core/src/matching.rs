@@ -365,3 +365,31 @@ fn source(criteria: &Match, subject: &Subject<'_>) -> Result<bool, String> {
         (other, _) => Err(format!("invalid source field {}", object::quote(other))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, text, matches, generate_name) in [
+            ("web", "web", true, false),
+            ("web", "web-1", false, false),
+            ("web*", "web-1", true, true),
+            ("*web", "my-web", true, false),
+            ("*web*", "a-web-b", true, true),
+            ("*", "", true, true),
+            ("**", "", true, true),
+            ("w*b", "web", false, false),
+            ("", "", true, false),
+        ] {
+            let glob = Glob(pattern.to_owned());
+            assert_eq!(glob.matches(text), matches, "{pattern} {text}");
+            assert_eq!(
+                glob.matches_generate_name(text),
+                generate_name,
+                "{pattern} {text} generated"
+            );
+        }
+    }
+}

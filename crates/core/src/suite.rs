@@ -297,3 +297,66 @@ fn flag(value: &Value, key: &str) -> Result<bool, String> {
         Some(other) => Err(format!("{key} must be true or false, not {}", object::go_value(other))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regent_rego::yaml;
+
+    #[test]
+    fn filters() {
+        for (run, test, case, runs) in [
+            ("", "t", "c", true),
+            ("t", "t", "c", true),
+            ("c", "t", "c", true),
+            ("x", "t", "c", false),
+            ("^t$//", "t", "c", true),
+            ("//c", "t", "c", true),
+            ("t//x", "t", "c", false),
+            ("x//c", "t", "c", false),
+        ] {
+            let filter = Filter::parse(run).unwrap();
+            let ran = filter.matches_test(test, [case].into_iter()) && filter.matches_case(test, case);
+            assert_eq!(ran, runs, "{run}");
+        }
+        for (run, message) in [
+            (
+                "a//b//c",
+                "invalid test filter: a filter may include at most one \"//\"",
+            ),
+            ("(", "invalid test filter: error parsing regexp: missing closing ): `(`"),
+        ] {
+            assert_eq!(Filter::parse(run).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn suites_are_read() {
+        let suite = |text: &str| Suite::parse("s.yaml", &yaml::read(text).unwrap());
+        assert!(suite("{apiVersion: v1, kind: Suite}").is_none());
+        let head = "{apiVersion: test.gatekeeper.sh/v1alpha1, kind: Suite, ";
+        for (rest, message) in [
+            ("tests: 1}", "invalid yaml: tests must be a list, not number"),
+            ("skip: maybe}", "invalid yaml: skip must be true or false, not maybe"),
+            (
+                "tests: [{template: 1}]}",
+                "invalid yaml: tests[0]: template must be a string, not 1",
+            ),
+        ] {
+            assert_eq!(suite(&format!("{head}{rest}")).unwrap().unwrap_err(), message);
+        }
+        let assertions = "tests: [{cases: [{assertions: [{}, {violations: yes}, {violations: 'no'}, {violations: 2}, \
+                          {violations: -1}, {violations: maybe}]}]}]}";
+        let read = suite(&format!("{head}{assertions}")).unwrap().unwrap();
+        let counts: Vec<Count> = read.tests[0].cases[0].assertions.iter().map(|a| a.violations).collect();
+        let wanted = [
+            Count::Yes,
+            Count::Yes,
+            Count::No,
+            Count::Exactly(2),
+            Count::Invalid,
+            Count::Invalid,
+        ];
+        assert_eq!(counts, wanted);
+    }
+}
