@@ -4,6 +4,7 @@
 //! in memory at a time. Places are made by reading a document again when someone asks: most documents have nothing to
 //! report.
 
+mod items;
 mod list;
 mod object;
 mod places;
@@ -126,6 +127,7 @@ pub fn raw_documents(bytes: &[u8]) -> RawDocuments<'_> {
     RawDocuments {
         chunks: Splitter::new(bytes),
         index: 0,
+        items: Vec::new().into_iter().enumerate(),
     }
 }
 
@@ -134,16 +136,37 @@ pub fn raw_documents(bytes: &[u8]) -> RawDocuments<'_> {
 pub struct RawDocuments<'b> {
     chunks: Splitter<'b>,
     index: usize,
+    /// Items of a big `List`, cut already.
+    items: std::iter::Enumerate<std::vec::IntoIter<Chunk<'b>>>,
 }
 
 impl<'b> Iterator for RawDocuments<'b> {
     type Item = RawDocument<'b>;
 
     fn next(&mut self) -> Option<RawDocument<'b>> {
-        let chunk = self.chunks.next()?;
-        let index = self.index;
-        self.index += 1;
-        Some(RawDocument { index, chunk })
+        loop {
+            if let Some((i, chunk)) = self.items.next() {
+                let index = self.index.saturating_sub(1);
+                return Some(RawDocument {
+                    index,
+                    item: Some(i),
+                    chunk,
+                });
+            }
+            let chunk = self.chunks.next()?;
+            let index = self.index;
+            self.index += 1;
+            match items::cut(&chunk) {
+                Some(items) => self.items = items.into_iter().enumerate(),
+                None => {
+                    return Some(RawDocument {
+                        index,
+                        item: None,
+                        chunk,
+                    });
+                }
+            }
+        }
     }
 }
 
@@ -151,6 +174,8 @@ impl<'b> Iterator for RawDocuments<'b> {
 #[derive(Clone, Debug)]
 pub struct RawDocument<'b> {
     index: usize,
+    /// Which item of a big `List` it is.
+    item: Option<usize>,
     chunk: Chunk<'b>,
 }
 
@@ -170,7 +195,15 @@ impl<'b> RawDocument<'b> {
     fn read_into(&self, file: &str, out: &mut VecDeque<Result<Document, Problem>>) {
         match parse(file, &self.chunk) {
             Ok(None) => {}
-            Ok(Some((value, places))) => list::unroll(file, self.index, value, places, out),
+            Ok(Some((value, places))) => match self.item {
+                None => list::unroll(file, self.index, value, places, out),
+                item => out.push_back(Ok(Document {
+                    index: self.index,
+                    item,
+                    value,
+                    places,
+                })),
+            },
             Err(problem) => out.push_back(Err(problem)),
         }
     }
@@ -200,11 +233,21 @@ fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Probl
         }
     };
     let only_json = file.ends_with(".json");
-    let value = read_value(text, chunk.form, only_json).map_err(|e| problem(e.row, e.col, e.message))?;
+    let mut value = read_value(text, chunk.form, only_json).map_err(|e| problem(e.row, e.col, e.message))?;
+    if chunk.form == Form::Item {
+        value = value
+            .as_array()
+            .and_then(<[Value]>::first)
+            .cloned()
+            .unwrap_or(Value::Null);
+    }
     match value {
-        Value::Null => Ok(None),
+        Value::Null if chunk.form != Form::Item => Ok(None),
         Value::Object(_) => {
-            let places = Places::new(text, start);
+            let mut places = Places::new(text, start);
+            if chunk.form == Form::Item {
+                places = places.below(&["0"]);
+            }
             Ok(Some((value, places)))
         }
         other => {

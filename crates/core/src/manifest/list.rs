@@ -43,7 +43,7 @@ pub(super) fn unroll(
     };
     let version = value.get("apiVersion").filter(|_| !item_kind.is_empty());
     for (i, item) in items.iter().enumerate() {
-        let places = places.of_item(i);
+        let places = places.below(&["items", &i.to_string()]);
         out.push_back(match item {
             Value::Object(_) => Ok(Document {
                 index,

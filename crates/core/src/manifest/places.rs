@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     source: Arc<Source>,
-    /// The item of a `List` that this document is.
-    item: Option<usize>,
+    /// Where in the text the document stands: an item of a `List` stands below it.
+    base: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -30,16 +30,25 @@ impl Places {
         };
         Places {
             source: Arc::new(source),
-            item: None,
+            base: Vec::new(),
         }
     }
 
-    /// The places of an item of a `List`.
-    pub(super) fn of_item(&self, item: usize) -> Places {
+    /// The places of a part of the document.
+    pub(super) fn below(&self, path: &[&str]) -> Places {
+        let inner = path.iter().map(|&s| s.to_owned());
         Places {
             source: Arc::clone(&self.source),
-            item: Some(item),
+            base: self.base.iter().cloned().chain(inner).collect(),
         }
+    }
+
+    fn full<'p>(&'p self, path: &[&'p str]) -> Vec<&'p str> {
+        self.base
+            .iter()
+            .map(String::as_str)
+            .chain(path.iter().copied())
+            .collect()
     }
 
     fn root(&self) -> &Place {
@@ -55,23 +64,13 @@ impl Places {
 
     /// Line and column of the node at a path (keys, and indexes as decimal text), or of its nearest known ancestor.
     pub fn find(&self, path: &[&str]) -> (u32, u32) {
-        let index = self.item.map(|i| i.to_string());
-        let full: Vec<&str> = match &index {
-            Some(index) => ["items", index].into_iter().chain(path.iter().copied()).collect(),
-            None => path.to_vec(),
-        };
-        self.in_file(self.root().find(&full))
+        self.in_file(self.root().find(&self.full(path)))
     }
 
     /// Where the text of a block scalar (`rego: |`) begins: the line of its first row, and the column at which each of
     /// its rows begins. For any other scalar, its own place.
     pub fn text_start(&self, path: &[&str]) -> (u32, u32) {
-        let index = self.item.map(|i| i.to_string());
-        let full: Vec<&str> = match &index {
-            Some(index) => ["items", index].into_iter().chain(path.iter().copied()).collect(),
-            None => path.to_vec(),
-        };
-        match self.root().get(&full) {
+        match self.root().get(&self.full(path)) {
             Some(Place {
                 kind: yaml::Kind::Block { row, col },
                 ..

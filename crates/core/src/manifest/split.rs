@@ -36,6 +36,8 @@ pub(super) enum Form {
     Json,
     /// Anything else.
     Yaml,
+    /// An item of a block sequence, with its dash.
+    Item,
 }
 
 #[derive(Debug)]
@@ -114,7 +116,7 @@ impl<'b> Iterator for Splitter<'b> {
 }
 
 /// The line that begins at a byte, its end included.
-fn line_at(bytes: &[u8], at: usize) -> &[u8] {
+pub(super) fn line_at(bytes: &[u8], at: usize) -> &[u8] {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest.iter().position(|&b| b == b'\n') {
         Some(end) => rest.get(..=end).unwrap_or(rest),
@@ -183,7 +185,7 @@ fn json_value<'b>(stream: &Chunk<'b>) -> (Chunk<'b>, Option<Chunk<'b>>) {
 }
 
 /// The end of the bracketed text that begins the bytes.
-fn balanced(bytes: &[u8]) -> Option<usize> {
+pub(super) fn balanced(bytes: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
     let mut in_string = false;
     let mut escaped = false;

@@ -154,3 +154,68 @@ fn places_point_into_the_file() {
     assert_eq!(places.text_start(&["spec", "targets", "0", "rego"]), (8, 7));
     assert_eq!(places.text_start(&["spec", "targets", "1", "rego"]), (11, 12));
 }
+
+#[test]
+fn big_lists_are_cut_as_they_are_parsed() {
+    let filler = "x".repeat(300);
+    let yaml_item = |dash: &str, i: usize| {
+        let pad = " ".repeat(dash.len());
+        format!(
+            "{dash}apiVersion: v1\n{pad}kind: A\n{pad}metadata: {{name: n{i}}}\n{pad}text: |\n{pad}  - {filler}\n{pad}list:\n{pad}- a\n"
+        )
+    };
+    let json_item =
+        |i: usize| format!("{{\"kind\": \"A\", \"metadata\": {{\"name\": \"n{i}\"}}, \"t\": \"{filler}]}}\"}}");
+    let joined = |n, f: &dyn Fn(usize) -> String, by: &str| (0..n).map(f).collect::<Vec<_>>().join(by);
+    let bigs = [
+        format!(
+            "apiVersion: v1\nitems:\n{}kind: List\nmetadata:\n  resourceVersion: \"\"\n",
+            joined(4000, &|i| yaml_item("- ", i), "")
+        ),
+        format!(
+            "kind: List\napiVersion: v1\nitems:\n{}",
+            joined(4000, &|i| yaml_item("  - ", i), "# c\n\n")
+        ),
+        format!(
+            "{{\"apiVersion\": \"v1\",\n \"items\": [\n  {}\n], \"kind\": \"List\", \"metadata\": {{}} }}\n",
+            joined(4000, &json_item, ", ")
+        ),
+        format!(
+            "{{\"apiVersion\": \"v1\",\n \"items\": [\n  {}\n], \"kind\": \"List\"}}\n",
+            joined(4000, &json_item, ",\n  ")
+        ),
+    ];
+    for big in bigs {
+        let raw = raw_documents(big.as_bytes()).count();
+        assert_eq!(raw, 4000);
+        let cut = show(big.as_bytes());
+        let chunk = split::Splitter::new(big.as_bytes()).next().unwrap();
+        let whole = RawDocument {
+            index: 0,
+            item: None,
+            chunk,
+        }
+        .read("f");
+        let whole: Vec<String> = whole
+            .into_iter()
+            .map(|d| {
+                let d = d.unwrap();
+                let (line, col) = d.places.find(&[]);
+                format!(
+                    "{}.{} {line}:{col} {}/{}",
+                    d.index,
+                    d.item.unwrap(),
+                    d.field("kind"),
+                    d.name()
+                )
+            })
+            .collect();
+        // Places are asked of a few: each asks for the whole list.
+        assert_eq!(cut, whole);
+    }
+    let odd = format!(
+        "kind: List\nitems:\n- &a {{kind: A, t: {filler}}}\n{}",
+        "- *a\n".repeat(300_000)
+    );
+    assert_eq!(raw_documents(odd.as_bytes()).count(), 1);
+}
