@@ -109,9 +109,12 @@ pub(crate) fn is_print(c: char) -> bool {
 
 /// Go's `unicode.ToLower`: always one character.
 pub(crate) fn to_lower(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
     let mut all = c.to_lowercase();
     match (all.next(), all.next()) {
-        (Some(one), None) => one,
+        (Some(one), None) => known(c, one),
         // The only one whose full mapping is longer.
         _ if c == '\u{130}' => 'i',
         _ => c,
@@ -120,15 +123,27 @@ pub(crate) fn to_lower(c: char) -> char {
 
 /// Go's `unicode.ToUpper`: always one character.
 pub(crate) fn to_upper(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_uppercase();
+    }
     let mut all = c.to_uppercase();
     match (all.next(), all.next()) {
-        (Some(one), None) => one,
+        (Some(one), None) => known(c, one),
         // Full mappings are longer here; the simple ones are the title-case letters, where there are any.
         _ => match c as u32 {
             n @ (0x1f80..=0x1faf) => char::from_u32(n | 8).unwrap_or(c),
             n @ (0x1fb3 | 0x1fc3 | 0x1ff3) => char::from_u32(n + 9).unwrap_or(c),
             _ => c,
         },
+    }
+}
+
+/// A mapping, unless one of the two letters is younger than Go's Unicode.
+fn known(from: char, to: char) -> char {
+    if from == to || (is_print(from) && is_print(to)) {
+        to
+    } else {
+        from
     }
 }
 

@@ -581,6 +581,12 @@ impl Printer<'_> {
     }
 }
 
+/// A double as `%v` shows it.
+pub(crate) fn float_v(f: f64) -> String {
+    let sign = if f.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{}", float_text(f.abs(), 'g', None))
+}
+
 /// The character a number stands for.
 fn rune(i: i64) -> char {
     u32::try_from(i).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')

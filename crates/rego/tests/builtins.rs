@@ -180,7 +180,10 @@ fn as_opa_answers() {
             };
             rows += 1;
             let got = call(&mut host(64 << 20), name, &operands(args));
-            if got == want {
+            let same_class = want
+                .strip_suffix('*')
+                .is_some_and(|class| class.ends_with(": ") && got.starts_with(class));
+            if got == want || same_class {
                 continue;
             }
             if known.get(&format!("{name}\t{args}")).is_some_and(|ours| *ours == got) {

@@ -313,7 +313,7 @@ fn hex_decode(host: &mut dyn Host, args: &[&Value]) -> Answer {
     Ok(Some(text_of_bytes(out)))
 }
 
-fn query_escape(out: &mut String, s: &str) {
+pub(super) fn query_escape(out: &mut String, s: &str) {
     for b in crate::go_text::to_bytes(s).iter().copied() {
         match b {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(b)),

@@ -18,6 +18,7 @@ pub(crate) mod operand;
 mod replace;
 mod signature;
 mod strings;
+mod template;
 mod uri;
 mod walk;
 
@@ -177,6 +178,7 @@ const FAMILIES: &[Table] = &[
     numbers::TABLE,
     replace::TABLE,
     strings::TABLE,
+    template::TABLE,
     uri::TABLE,
     walk::TABLE,
 ];

