@@ -16,6 +16,7 @@ mod notes;
 mod numbers;
 pub(crate) mod operand;
 mod replace;
+pub(crate) mod declared;
 mod signature;
 mod strings;
 mod template;

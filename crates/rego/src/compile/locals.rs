@@ -49,7 +49,9 @@ impl Compiler<'_> {
         let strict = self.options.strict;
         let mut unused: Vec<SmolStr> = Vec::new();
         if strict {
-            unused = walk::term_vars(rule.head.args.iter().flatten(), NOTHING).into_iter().collect();
+            unused = walk::term_vars(rule.head.args.iter().flatten(), NOTHING)
+                .into_iter()
+                .collect();
             unused.sort();
         }
         let mut l = Locals::new(&mut self.generator, &mut self.rewritten, strict);
@@ -124,7 +126,14 @@ impl<'a> Locals<'a> {
             self.rewritten.insert(name.clone(), v.clone());
         }
         if let Some(scope) = self.scopes.last_mut() {
-            scope.insert(v.clone(), Entry { name, occurrence, count: 1 });
+            scope.insert(
+                v.clone(),
+                Entry {
+                    name,
+                    occurrence,
+                    count: 1,
+                },
+            );
         }
     }
 
@@ -180,7 +189,13 @@ impl<'a> Locals<'a> {
             // Comprehensions of the head first: their own declarations shadow those of the body.
             let scopes = std::mem::replace(&mut self.scopes, vec![Scope::default()]);
             let head = &mut rule.head;
-            for t in head.args.iter_mut().flatten().chain(&mut head.key).chain(&mut head.value) {
+            for t in head
+                .args
+                .iter_mut()
+                .flatten()
+                .chain(&mut head.key)
+                .chain(&mut head.value)
+            {
                 self.nested_in_head(t);
             }
             self.scopes = scopes;
@@ -311,7 +326,10 @@ impl<'a> Locals<'a> {
         }
         let used = self.used_names(used);
         for (name, v) in unused.into_iter().filter(|(name, _)| !used.contains(name)) {
-            let at = body.iter().find(|e| walk::expr_vars(e, NOTHING).contains(&name)).or(body.first());
+            let at = body
+                .iter()
+                .find(|e| walk::expr_vars(e, NOTHING).contains(&name))
+                .or(body.first());
             let loc = at.map(|e| e.loc.clone()).unwrap_or_default();
             self.error(&loc, format!("assigned var {v} unused"));
         }
@@ -331,7 +349,10 @@ impl<'a> Locals<'a> {
             if names.contains(&name) || used.contains(&name) || is_generated(&v) {
                 continue;
             }
-            let loc = declarations.iter().find(|(_, vs)| vs.contains(&v)).map_or(place, |(loc, _)| loc);
+            let loc = declarations
+                .iter()
+                .find(|(_, vs)| vs.contains(&v))
+                .map_or(place, |(loc, _)| loc);
             self.error(loc, format!("declared var {v} unused"));
         }
     }
@@ -379,9 +400,7 @@ impl<'a> Locals<'a> {
                     let mut terms = terms.into_iter().skip(1);
                     let (key, value, container) = match (terms.next(), terms.next(), terms.next()) {
                         (Some(k), Some(v), Some(c)) => (k, v, c),
-                        (Some(v), Some(c), None) => {
-                            (Term::at(TermValue::Var(self.generator.generate()), &v.loc), v, c)
-                        }
+                        (Some(v), Some(c), None) => (Term::at(TermValue::Var(self.generator.generate()), &v.loc), v, c),
                         _ => return None,
                     };
                     let known = walk::term_vars([&container], NOTHING);
@@ -425,7 +444,9 @@ impl<'a> Locals<'a> {
         for w in with {
             // A local called `input` must not take the place of the document that is replaced.
             let keep = match &w.target.value {
-                TermValue::Ref(parts) => parts.first().filter(|t| matches!(&t.value, TermValue::Var(v) if v == "input")),
+                TermValue::Ref(parts) => parts
+                    .first()
+                    .filter(|t| matches!(&t.value, TermValue::Var(v) if v == "input")),
                 _ => None,
             }
             .cloned();
@@ -451,7 +472,9 @@ impl<'a> Locals<'a> {
         }
         let before = self.errors.len();
         let ExprKind::Call(terms) = &mut e.kind else { return };
-        let [operator, left, right] = terms.as_mut_slice() else { return };
+        let [operator, left, right] = terms.as_mut_slice() else {
+            return;
+        };
         self.term(right);
         for w in &mut e.with {
             self.term(&mut w.value);

@@ -41,9 +41,25 @@
 //! - **`rego.metadata`** calls are `eq` with a constant bound at the start of the body.
 //! - Function calls have been checked: the callee exists, and the arity fits.
 
-use crate::ast::{Expr, Module, Rule, Term};
-use crate::error::Error;
+mod checks;
+mod locals;
+mod query;
+mod resolve;
+mod rewrite;
+mod safety;
+mod templates;
+mod text;
+mod tree;
+mod walk;
+mod with;
+
+use crate::ast::{Expr, Loc, Module, Rule, Term, TermValue};
+use crate::builtins::declared::{Declared, declared};
+use crate::error::{Code, Error};
 use crate::program::{CompileOptions, QuerySource};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::{SmolStr, format_smolstr};
+use tree::Tree;
 
 /// What the planner reads.
 #[derive(Clone, Debug, Default)]
@@ -62,21 +78,215 @@ pub struct Query {
     /// The body as written, for the values of its expressions.
     pub source: Vec<Expr>,
     /// Variables the user wrote (name as written, name in the lowered body), wildcards and generated ones left out.
+    /// Sorted by name.
     pub vars: Vec<(String, String)>,
-    /// For each written expression, the term that holds its value (`true` for those that only hold).
+    /// The values `opa eval` shows as expressions, in its order: for each expression of the lowered body that was
+    /// written, the variable that holds its value, or `true` for those that only hold.
     pub values: Vec<Term>,
 }
 
-/// Runs all stages.
+/// Errors told at most, as OPA.
+const MAX_ERRORS: usize = 10;
+
+/// Runs all stages. A stage with errors is the last.
+///
+/// # Errors
+/// Those of the first stage that has some, at most ten and a last one that says there were more.
 pub fn compile(
-    _modules: Vec<Module>,
-    _queries: Vec<QuerySource>,
-    _options: &CompileOptions,
+    mut modules: Vec<Module>,
+    queries: Vec<QuerySource>,
+    options: &CompileOptions,
 ) -> Result<Compiled, Vec<Error>> {
-    Err(Vec::new())
+    modules.sort_by(|a, b| a.file.cmp(&b.file));
+    let generator = Generator::new("__local", &modules);
+    let mut c = Compiler {
+        options,
+        exports: resolve::exports(&modules),
+        modules,
+        errors: Vec::new(),
+        rewritten: FxHashMap::default(),
+        generator,
+        tree: Tree::default(),
+    };
+    let stages: &[fn(&mut Compiler<'_>)] = &[
+        |c| c.resolve_all(),
+        |c| c.rewrite_head_refs(),
+        |c| c.check_overrides(),
+        |c| c.check_imports(),
+        |c| c.tree = Tree::new(&c.modules),
+        |c| c.rewrite_locals(),
+        |c| c.rewrite_templates(),
+        |c| c.check_void_calls(),
+        |c| c.rewrite_print(),
+        |c| c.rewrite_expr_terms(),
+        |c| c.rewrite_comprehension_terms(),
+        |c| c.rewrite_heads(),
+        |c| c.rewrite_with(),
+        |c| c.check_conflicts(),
+        |c| c.check_functions(),
+        |c| c.check_heads(),
+        |c| c.check_bodies(),
+        |c| c.rewrite_equals(),
+        |c| c.rewrite_dynamics(),
+        |c| c.check_recursion(),
+        |c| c.check_deprecated(),
+        |c| c.check_supported(),
+    ];
+    for stage in stages {
+        stage(&mut c);
+        if !c.errors.is_empty() {
+            return Err(c.take_errors());
+        }
+    }
+    let mut compiled = Compiled::default();
+    for source in queries {
+        compiled.queries.push(c.query(source)?);
+    }
+    for module in &mut c.modules {
+        module.imports.clear();
+    }
+    compiled.modules = c.modules;
+    Ok(compiled)
 }
 
-/// A rule's full path: package, then the ground part of its reference.
-pub fn rule_path(_module: &Module, _rule: &Rule) -> Vec<String> {
-    Vec::new()
+/// The state the stages share.
+struct Compiler<'o> {
+    options: &'o CompileOptions,
+    modules: Vec<Module>,
+    exports: resolve::Exports,
+    errors: Vec<Error>,
+    /// Names as written, by generated name.
+    rewritten: FxHashMap<SmolStr, SmolStr>,
+    generator: Generator,
+    tree: Tree,
+}
+
+/// Who knows how many arguments a function takes.
+trait Arity {
+    /// `None` for what is no function.
+    fn arity(&self, operator: &Term) -> Option<usize>;
+}
+
+impl Arity for Compiler<'_> {
+    fn arity(&self, operator: &Term) -> Option<usize> {
+        if let Some(b) = self.builtin(operator) {
+            return Some(b.arity());
+        }
+        let TermValue::Ref(parts) = &operator.value else {
+            return None;
+        };
+        self.tree.exact(parts).next().map(|r| r.args)
+    }
+}
+
+impl Compiler<'_> {
+    /// The built-in an operator names.
+    fn builtin(&self, operator: &Term) -> Option<&'static Declared> {
+        let name = builtin_name(operator)?;
+        if self.options.capabilities.without.contains(&name) {
+            return None;
+        }
+        declared(&name)
+    }
+
+    fn error(&mut self, code: Code, loc: &Loc, message: impl Into<String>) {
+        self.add(vec![Error::new(code, loc, message)]);
+    }
+
+    fn add(&mut self, errors: Vec<Error>) {
+        self.errors.extend(errors);
+    }
+
+    fn take_errors(&mut self) -> Vec<Error> {
+        limited(std::mem::take(&mut self.errors))
+    }
+}
+
+/// The first ten, and a word on the rest.
+fn limited(mut errors: Vec<Error>) -> Vec<Error> {
+    if errors.len() >= MAX_ERRORS {
+        errors.truncate(MAX_ERRORS);
+        errors.push(Error::new(Code::Compile, &Loc::default(), "error limit reached"));
+    }
+    errors
+}
+
+/// The dotted name of an operator; `None` for what cannot be a built-in's.
+fn builtin_name(operator: &Term) -> Option<String> {
+    let parts = match &operator.value {
+        TermValue::Ref(parts) => parts.as_slice(),
+        TermValue::Var(_) => std::slice::from_ref(operator),
+        _ => return None,
+    };
+    let mut name = String::new();
+    for (i, part) in parts.iter().enumerate() {
+        match &part.value {
+            TermValue::Var(v) if i == 0 && !walk::is_root(v) => name.push_str(v),
+            TermValue::String(s) if i > 0 => {
+                name.push('.');
+                name.push_str(s);
+            }
+            _ => return None,
+        }
+    }
+    Some(name)
+}
+
+/// Makes names no source uses.
+struct Generator {
+    prefix: &'static str,
+    taken: FxHashSet<SmolStr>,
+    next: u32,
+}
+
+impl Generator {
+    fn new(prefix: &'static str, modules: &[Module]) -> Generator {
+        let mut taken = FxHashSet::default();
+        for rule in modules.iter().flat_map(|m| &m.rules).flat_map(walk::chain) {
+            let mut found = |v: &SmolStr, _: &Term| {
+                if walk::is_generated(v) {
+                    taken.insert(v.clone());
+                }
+            };
+            let mut c = walk::Collect {
+                skip: walk::NOTHING,
+                found: &mut found,
+            };
+            let head = &rule.head;
+            let terms = head
+                .args
+                .iter()
+                .flatten()
+                .chain(&head.key)
+                .chain(&head.value)
+                .chain(&head.reference);
+            terms.for_each(|t| c.term(t));
+            c.body(&rule.body);
+        }
+        Generator { prefix, taken, next: 0 }
+    }
+
+    fn generate(&mut self) -> SmolStr {
+        loop {
+            let name = format_smolstr!("{}{}__", self.prefix, self.next);
+            self.next += 1;
+            if !self.taken.contains(&name) {
+                return name;
+            }
+        }
+    }
+}
+
+/// A rule's full path: package, then the ground part of its reference. Parts that are no strings end it.
+pub fn rule_path(module: &Module, rule: &Rule) -> Vec<String> {
+    let package = module.package.iter().skip(1);
+    let name = rule.head.reference.iter();
+    package
+        .chain(name)
+        .map_while(|t| match &t.value {
+            TermValue::String(s) => Some(s.to_string()),
+            TermValue::Var(v) if rule.head.reference.first().is_some_and(|f| std::ptr::eq(f, t)) => Some(v.to_string()),
+            _ => None,
+        })
+        .collect()
 }

@@ -93,7 +93,9 @@ impl Compiler<'_> {
                 continue;
             }
             for import in module.imports.iter().filter(|i| !is_directive(i)) {
-                let unused = import_name(import).and_then(|n| globals.get(&n)).is_some_and(|g| !g.used);
+                let unused = import_name(import)
+                    .and_then(|n| globals.get(&n))
+                    .is_some_and(|g| !g.used);
                 if unused {
                     self.error(Code::Compile, &import.loc, format!("{} unused", text::import(import)));
                 }
@@ -137,7 +139,14 @@ impl Compiler<'_> {
             globals,
             ignore: vec![args, declared(&rule.body)],
         };
-        for t in rule.head.reference.iter_mut().skip(1).chain(&mut rule.head.key).chain(&mut rule.head.value) {
+        for t in rule
+            .head
+            .reference
+            .iter_mut()
+            .skip(1)
+            .chain(&mut rule.head.key)
+            .chain(&mut rule.head.value)
+        {
             r.term(t);
         }
         r.body(&mut rule.body);
@@ -216,7 +225,9 @@ fn overrides(module: &Module) -> Vec<Error> {
 /// An assignment to `input` or `data`.
 pub(super) fn override_in(n: Node<'_>, errors: &mut Vec<Error>) {
     let Node::Expr(e) = n else { return };
-    let Some([left, ..]) = walk::call_of(e, "assign") else { return };
+    let Some([left, ..]) = walk::call_of(e, "assign") else {
+        return;
+    };
     let name = match &left.value {
         TermValue::Var(v) if is_root(v) => Some(v),
         _ => root_document(left),
@@ -258,7 +269,13 @@ impl Resolver<'_> {
             ExprKind::Term(t) => self.term(t),
             ExprKind::Call(terms) => self.terms(terms),
             ExprKind::Some(symbols) => {
-                if let [Term { value: TermValue::Call(terms), .. }] = symbols.as_mut_slice() {
+                if let [
+                    Term {
+                        value: TermValue::Call(terms),
+                        ..
+                    },
+                ] = symbols.as_mut_slice()
+                {
                     self.terms(terms);
                 }
             }

@@ -40,7 +40,13 @@ pub(super) fn true_expr(loc: &Loc) -> Expr {
 pub(super) fn is_true(body: &[Expr]) -> bool {
     matches!(
         body,
-        [Expr { kind: ExprKind::Term(Term { value: TermValue::Bool(true), .. }), .. }]
+        [Expr {
+            kind: ExprKind::Term(Term {
+                value: TermValue::Bool(true),
+                ..
+            }),
+            ..
+        }]
     )
 }
 
@@ -94,7 +100,13 @@ impl Compiler<'_> {
         self.each_rule(|c, rule| {
             let head = &mut rule.head;
             let generator = &mut c.generator;
-            for t in head.args.iter_mut().flatten().chain(&mut head.key).chain(&mut head.value) {
+            for t in head
+                .args
+                .iter_mut()
+                .flatten()
+                .chain(&mut head.key)
+                .chain(&mut head.value)
+            {
                 let mut support = Vec::new();
                 expand_term(generator, t, &mut support);
                 append(&mut rule.body, support);
@@ -106,7 +118,13 @@ impl Compiler<'_> {
     pub(super) fn rewrite_comprehension_terms(&mut self) {
         self.each_rule(|c, rule| {
             let head = &mut rule.head;
-            for t in head.args.iter_mut().flatten().chain(&mut head.key).chain(&mut head.value) {
+            for t in head
+                .args
+                .iter_mut()
+                .flatten()
+                .chain(&mut head.key)
+                .chain(&mut head.value)
+            {
                 comprehension_heads(&mut c.generator, t);
             }
             comprehension_heads_in(&mut c.generator, &mut rule.body);
@@ -116,7 +134,12 @@ impl Compiler<'_> {
     pub(super) fn rewrite_heads(&mut self) {
         self.each_rule(|c, rule| {
             let head = &mut rule.head;
-            for t in head.key.iter_mut().chain(&mut head.value).chain(head.args.iter_mut().flatten()) {
+            for t in head
+                .key
+                .iter_mut()
+                .chain(&mut head.value)
+                .chain(head.args.iter_mut().flatten())
+            {
                 if requires_eval(t) {
                     let e = hoist(&mut c.generator, t);
                     append(&mut rule.body, vec![e]);

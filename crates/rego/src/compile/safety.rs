@@ -52,7 +52,10 @@ fn unsafe_in_head(rule: &Rule, rewritten: &FxHashMap<SmolStr, SmolStr>) -> Vec<E
             out.push((t.loc.clone(), v.clone()));
         }
     };
-    let mut c = Collect { skip: NOTHING, found: &mut found };
+    let mut c = Collect {
+        skip: NOTHING,
+        found: &mut found,
+    };
     for t in head.key.iter().chain(&head.value).chain(rest) {
         c.term(t);
     }
@@ -97,7 +100,11 @@ fn errors(mut found: Unsafe, rewritten: &FxHashMap<SmolStr, SmolStr>) -> Vec<Err
             }
             _ => String::new(),
         };
-        out.push(Error::new(Code::UnsafeVar, &loc, format!("var {} is unsafe{hint}", shown(&v))));
+        out.push(Error::new(
+            Code::UnsafeVar,
+            &loc,
+            format!("var {} is unsafe{hint}", shown(&v)),
+        ));
     }
     if !out.is_empty() {
         return out;
@@ -137,7 +144,8 @@ fn reorder(c: &dyn Arity, globals: Vars, body: &mut Vec<Expr>) -> Unsafe {
     loop {
         let before = order.len();
         for (i, e) in body.iter().enumerate() {
-            let (Some(done), Some(missing), Some(shared)) = (placed.get_mut(i), missing.get_mut(i), shared.get(i)) else {
+            let (Some(done), Some(missing), Some(shared)) = (placed.get_mut(i), missing.get_mut(i), shared.get(i))
+            else {
                 continue;
             };
             if *done {
@@ -198,13 +206,19 @@ fn safety_vars(_: &dyn Arity, e: &Expr) -> Vars {
     let mut vars = walk::expr_vars(e, SAFETY);
     walk::expr(e, &mut |n| {
         match n {
-            Node::Expr(Expr { kind: ExprKind::Not(inner), .. }) => {
+            Node::Expr(Expr {
+                kind: ExprKind::Not(inner),
+                ..
+            }) => {
                 if let [only] = inner.as_slice() {
                     vars.extend(walk::expr_vars(only, SAFETY));
                 }
                 return true;
             }
-            Node::Expr(Expr { kind: ExprKind::Every(_), .. }) => return true,
+            Node::Expr(Expr {
+                kind: ExprKind::Every(_),
+                ..
+            }) => return true,
             Node::Term(t) => return is_comprehension(t),
             _ => {}
         }
@@ -227,7 +241,10 @@ fn closure_vars(e: &Expr) -> Vars {
             out.extend(walk::term_vars([t], NOTHING));
             true
         }
-        Node::Expr(Expr { kind: ExprKind::Every(every), .. }) => {
+        Node::Expr(Expr {
+            kind: ExprKind::Every(every),
+            ..
+        }) => {
             out.extend(walk::body_vars(&every.body, NOTHING));
             // Its domain is no closure, but may hold some.
             walk::term(&every.domain, &mut |n| match n {
@@ -239,7 +256,10 @@ fn closure_vars(e: &Expr) -> Vars {
             });
             true
         }
-        Node::Expr(Expr { kind: ExprKind::Not(inner), .. }) => {
+        Node::Expr(Expr {
+            kind: ExprKind::Not(inner),
+            ..
+        }) => {
             out.extend(walk::body_vars(inner, NOTHING));
             true
         }
@@ -312,7 +332,11 @@ fn outputs_of_expr(c: &dyn Arity, e: &Expr, safe: &Vars) -> Vars {
     for w in &e.with {
         let mut all_safe = true;
         let mut found = |v: &SmolStr, _: &Term| all_safe &= safe.contains(v);
-        Collect { skip: SAFETY, found: &mut found }.with(w);
+        Collect {
+            skip: SAFETY,
+            found: &mut found,
+        }
+        .with(w);
         if !all_safe {
             return Vars::default();
         }
@@ -326,7 +350,9 @@ fn outputs_of_expr(c: &dyn Arity, e: &Expr, safe: &Vars) -> Vars {
         }
         ExprKind::Call(terms) => {
             if walk::is_operator(terms, "eq") {
-                let [_, a, b] = terms.as_slice() else { return Vars::default() };
+                let [_, a, b] = terms.as_slice() else {
+                    return Vars::default();
+                };
                 let mut out = eq_outputs(a, b, safe);
                 outputs_of_with(e, safe, &mut out);
                 out.retain(|v| !safe.contains(v));
@@ -343,7 +369,10 @@ fn outputs_of_expr(c: &dyn Arity, e: &Expr, safe: &Vars) -> Vars {
             if results.is_empty() {
                 return out;
             }
-            if walk::term_vars(inputs, BINDS).iter().any(|v| !out.contains(v) && !safe.contains(v)) {
+            if walk::term_vars(inputs, BINDS)
+                .iter()
+                .any(|v| !out.contains(v) && !safe.contains(v))
+            {
                 return Vars::default();
             }
             out.extend(walk::term_vars(results, BINDS));
@@ -370,16 +399,20 @@ fn outputs_of_term(t: &Term, safe: &Vars, out: &mut Vars) {
     walk::term(t, &mut |n| {
         let Node::Term(t) = n else { return false };
         match &t.value {
-            TermValue::ArrayCompr(..) | TermValue::SetCompr(..) | TermValue::ObjectCompr(..) | TermValue::Template(_) => {
-                true
-            }
+            TermValue::ArrayCompr(..)
+            | TermValue::SetCompr(..)
+            | TermValue::ObjectCompr(..)
+            | TermValue::Template(_) => true,
             TermValue::Ref(parts) => {
                 if !ref_safe(parts, safe) {
                     return true;
                 }
                 out.extend(walk::term_vars(
                     parts.get(1..).unwrap_or_default(),
-                    walk::Skip { ref_head: true, ..NOTHING },
+                    walk::Skip {
+                        ref_head: true,
+                        ..NOTHING
+                    },
                 ));
                 false
             }
@@ -531,7 +564,10 @@ impl Unifier<'_> {
         if self.is_safe(v) {
             return self.mark_all(t);
         }
-        let open: Vec<SmolStr> = walk::term_vars([t], UNIFIES).into_iter().filter(|v| !self.is_safe(v)).collect();
+        let open: Vec<SmolStr> = walk::term_vars([t], UNIFIES)
+            .into_iter()
+            .filter(|v| !self.is_safe(v))
+            .collect();
         if open.is_empty() {
             self.mark(v);
         }

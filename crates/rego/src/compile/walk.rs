@@ -160,7 +160,14 @@ pub(super) fn term_bodies_mut(t: &mut Term, f: &mut dyn FnMut(&mut Vec<Expr>)) {
 
 /// All bodies of a rule: its own, and those inside its head.
 pub(super) fn rule_bodies_mut(r: &mut Rule, f: &mut dyn FnMut(&mut Vec<Expr>)) {
-    for t in r.head.args.iter_mut().flatten().chain(&mut r.head.key).chain(&mut r.head.value) {
+    for t in r
+        .head
+        .args
+        .iter_mut()
+        .flatten()
+        .chain(&mut r.head.key)
+        .chain(&mut r.head.value)
+    {
         term_bodies_mut(t, f);
     }
     bodies_mut(&mut r.body, f);
@@ -177,13 +184,34 @@ pub(super) struct Skip {
 }
 
 /// Every variable.
-pub(super) const NOTHING: Skip = Skip { ref_head: false, call_head: false, object_keys: false, closures: false, sets: false };
+pub(super) const NOTHING: Skip = Skip {
+    ref_head: false,
+    call_head: false,
+    object_keys: false,
+    closures: false,
+    sets: false,
+};
 /// What the safety check looks at.
-pub(super) const SAFETY: Skip = Skip { call_head: true, closures: true, ..NOTHING };
+pub(super) const SAFETY: Skip = Skip {
+    call_head: true,
+    closures: true,
+    ..NOTHING
+};
 /// What a pattern can bind.
-pub(super) const BINDS: Skip = Skip { ref_head: true, object_keys: true, closures: true, sets: true, ..NOTHING };
+pub(super) const BINDS: Skip = Skip {
+    ref_head: true,
+    object_keys: true,
+    closures: true,
+    sets: true,
+    ..NOTHING
+};
 /// What unification can make safe.
-pub(super) const UNIFIES: Skip = Skip { ref_head: true, object_keys: true, closures: true, ..NOTHING };
+pub(super) const UNIFIES: Skip = Skip {
+    ref_head: true,
+    object_keys: true,
+    closures: true,
+    ..NOTHING
+};
 
 /// Collects the variables of terms and expressions.
 pub(super) struct Collect<'f, 'a> {
@@ -247,7 +275,9 @@ impl<'a> Collect<'_, 'a> {
     }
 
     fn call(&mut self, terms: &'a [Term]) {
-        let Some((operator, operands)) = terms.split_first() else { return };
+        let Some((operator, operands)) = terms.split_first() else {
+            return;
+        };
         if let TermValue::Ref(parts) = &operator.value {
             self.terms(parts.get(1..).unwrap_or_default());
         }
@@ -317,7 +347,10 @@ pub(super) fn term_vars<'a>(terms: impl IntoIterator<Item = &'a Term>, skip: Ski
     let mut found = |v: &SmolStr, _: &Term| {
         out.insert(v.clone());
     };
-    let mut c = Collect { skip, found: &mut found };
+    let mut c = Collect {
+        skip,
+        found: &mut found,
+    };
     for t in terms {
         c.term(t);
     }
@@ -330,7 +363,11 @@ pub(super) fn body_vars(body: &[Expr], skip: Skip) -> Vars {
     let mut found = |v: &SmolStr, _: &Term| {
         out.insert(v.clone());
     };
-    Collect { skip, found: &mut found }.body(body);
+    Collect {
+        skip,
+        found: &mut found,
+    }
+    .body(body);
     out
 }
 
@@ -405,7 +442,12 @@ pub(super) fn is_scalar(t: &Term) -> bool {
 pub(super) fn root_document(t: &Term) -> Option<&SmolStr> {
     let v = match &t.value {
         TermValue::Ref(parts) => match parts.as_slice() {
-            [Term { value: TermValue::Var(v), .. }] => v,
+            [
+                Term {
+                    value: TermValue::Var(v),
+                    ..
+                },
+            ] => v,
             _ => return None,
         },
         _ => return None,
