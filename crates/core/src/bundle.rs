@@ -107,12 +107,15 @@ impl Bundle {
         if name.ends_with(".rego") {
             match std::str::from_utf8(bytes) {
                 Ok(text) => self.add_rego(name, text),
-                Err(e) => self.problems.push(Problem {
-                    file: name.to_owned(),
-                    line: 0,
-                    column: 0,
-                    message: format!("not UTF-8 text (byte {})", e.valid_up_to()),
-                }),
+                Err(e) => {
+                    let (line, column) = manifest::position(bytes, e.valid_up_to());
+                    self.problems.push(Problem {
+                        file: name.to_owned(),
+                        line,
+                        column,
+                        message: "the text is not UTF-8".to_owned(),
+                    });
+                }
             }
             return;
         }

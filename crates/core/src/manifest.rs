@@ -86,6 +86,12 @@ impl Document {
     }
 }
 
+/// Line and column, from 1, of a byte of a file.
+pub fn position(bytes: &[u8], at: usize) -> (u32, u32) {
+    let (row, column) = split::position(bytes, at);
+    split::in_file((1, 1), row, column)
+}
+
 /// Reads every document of a file, `List` kinds unrolled; a bad document is a problem and hides no other.
 pub fn read(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
     documents(file, bytes).collect()

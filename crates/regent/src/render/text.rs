@@ -6,24 +6,22 @@ use crate::terminal::{self, paint, printable, style, wrap};
 use regent_core::Action;
 use std::fmt::Write;
 
+/// Columns in front of a message.
+const INDENT: usize = 6;
+
 pub(crate) fn render(report: &Report) -> String {
     let width = terminal::width();
     let mut out = String::new();
-    for object in report.findings.chunk_by(|a, b| a.at == b.at && a.object == b.object) {
-        let Some(first) = object.first() else { continue };
-        let name = &first.object;
-        let title = format!("{} {}", printable(&name.kind), printable(&name.path()));
-        let _ = writeln!(
-            out,
-            "{} {}",
-            paint(style::BOLD, title),
-            paint(
-                style::DIM,
-                format!("({}, {})", printable(&name.api_version), first.at.file)
-            )
-        );
-        for finding in object {
-            write_finding(&mut out, finding, width);
+    for file in report.findings.chunk_by(|a, b| a.at.file == b.at.file) {
+        let Some(first) = file.first() else { continue };
+        let _ = writeln!(out, "{}", paint(style::BOLD, printable(&first.at.file)));
+        for object in file.chunk_by(|a, b| a.at == b.at && a.object == b.object) {
+            let Some(first) = object.first() else { continue };
+            let name = format!("{} {}", printable(&first.object.kind), printable(&first.object.path()));
+            let _ = writeln!(out, "  {}", paint(style::BOLD, name));
+            for finding in object {
+                write_finding(&mut out, finding, width);
+            }
         }
         out.push('\n');
     }
@@ -42,20 +40,20 @@ fn write_finding(out: &mut String, finding: &Finding, width: usize) {
         Some(Action::Warn) => style::YELLOW,
         Some(Action::Dryrun) | None => style::CYAN,
     };
-    let place = format!("{}:{}:{}", finding.at.file, finding.line, finding.column);
+    let place = format!("{}:{}:{}", printable(&finding.at.file), finding.line, finding.column);
     let constraint = format!("{}/{}", printable(&v.constraint_kind), printable(&v.constraint_name));
     let _ = writeln!(
         out,
-        "  {} {place} {}",
-        paint(colour, format!("{action:<6}")),
+        "    {place} {} {}",
+        paint(colour, action),
         paint(style::DIM, constraint)
     );
-    for line in wrap(&v.message, width.saturating_sub(9)) {
-        let _ = writeln!(out, "         {line}");
+    for line in wrap(&v.message, width.saturating_sub(INDENT)) {
+        let _ = writeln!(out, "{:INDENT$}{line}", "");
     }
     if let Some(g) = &v.generated {
         let origin = format!("in the {} {:?} it implies ({})", g.kind, g.name, g.template);
-        let _ = writeln!(out, "         {}", paint(style::DIM, printable(&origin)));
+        let _ = writeln!(out, "{:INDENT$}{}", "", paint(style::DIM, printable(&origin)));
     }
 }
 
