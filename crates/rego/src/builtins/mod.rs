@@ -15,6 +15,8 @@ mod json_paths;
 mod notes;
 mod numbers;
 pub(crate) mod operand;
+mod re2;
+mod regex;
 mod replace;
 pub(crate) mod declared;
 mod signature;
@@ -177,6 +179,7 @@ const FAMILIES: &[Table] = &[
     json_paths::TABLE,
     notes::TABLE,
     numbers::TABLE,
+    regex::TABLE,
     replace::TABLE,
     strings::TABLE,
     template::TABLE,
