@@ -9,7 +9,7 @@ mod ty;
 mod unify;
 
 use crate::ast::{Expr, ExprKind, Module, Rule, Term, TermValue};
-use crate::builtins;
+use crate::builtins::declared::declared;
 use crate::error::{Code, Error};
 use crate::print;
 use crate::value::Value;
@@ -339,7 +339,7 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr) -> Option<(Error, bool)> {
         let unknown = ty::has_hole(of_a.as_ref()) || ty::has_hole(of_b.as_ref());
         return Some((Error::new(Code::Type, &expr.loc, message), unknown));
     }
-    let builtin = builtins::find(&name);
+    let builtin = declared(&name);
     let function = match builtin {
         Some(b) => ty::declared(&b.declared),
         None => env.of(operator)?,

@@ -1,7 +1,7 @@
 //! Random programs against OPA: the same answer, or a difference shrunk and shown.
 //!
 //! ```text
-//! cargo run --release -p regent --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused]
+//! cargo run --release -p regent --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused] [--check]
 //! ```
 //! `--judge` is the program of `tests/opa/judge`. Exits with 1 when something differs that no entry of
 //! `tests/opa/differences.txt` (`--known FILE`) explains.
@@ -172,6 +172,7 @@ fn main() {
         .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
         .map(str::to_owned)
         .collect();
+    let check_only = args.iter().any(|a| a == "--check");
     let show_refused = args.iter().any(|a| a == "--show-refused");
     let mut judge = Judge::start(&judge_path);
     let (mut different, mut explained) = (Vec::new(), 0usize);
@@ -179,7 +180,14 @@ fn main() {
     for seed in from..to {
         let pair = program::pair(seed);
         let (theirs, line) = judge.ask(&pair);
-        let (mine, _) = ours(&pair);
+        let (mut mine, _) = ours(&pair);
+        if check_only {
+            // Only whether it loads, and with which code it is refused.
+            let refused = |a: &Answer| matches!(a, Answer::Error(code) if code.starts_with("rego_"));
+            if !refused(&theirs) && !refused(&mine) {
+                mine = theirs.clone();
+            }
+        }
         let kind = match &theirs {
             Answer::Value(_) => "value".to_owned(),
             Answer::Undefined => "undefined".to_owned(),
@@ -201,7 +209,7 @@ fn main() {
         }
         different.push(seed);
         if different.len() <= most {
-            let small = shrink(pair, &mut judge);
+            let small = shrink(pair, &mut judge, check_only);
             let (theirs, line) = judge.ask(&small);
             let (_, text) = ours(&small);
             println!(
@@ -225,12 +233,15 @@ fn main() {
 }
 
 /// The smallest pair found that still differs in the same way (ours wrong in the same direction).
-fn shrink(mut pair: Pair, judge: &mut Judge) -> Pair {
+fn shrink(mut pair: Pair, judge: &mut Judge, check_only: bool) -> Pair {
     'again: for _ in 0..200 {
         for smaller in pair.smaller() {
             let (theirs, _) = judge.ask(&smaller);
             // A program that no longer compiles with OPA shows nothing unless the first one did not either.
-            if matches!(&theirs, Answer::Error(code) if code.starts_with("rego_")) {
+            if !check_only && matches!(&theirs, Answer::Error(code) if code.starts_with("rego_")) {
+                continue;
+            }
+            if check_only && !matches!(&theirs, Answer::Error(_)) && !matches!(ours(&smaller).0, Answer::Error(_)) {
                 continue;
             }
             if ours(&smaller).0 != theirs {

@@ -57,6 +57,7 @@ use crate::ast::{Expr, Loc, Module, Rule, Term, TermValue};
 use crate::builtins::declared::{Declared, declared};
 use crate::error::{Code, Error};
 use crate::program::{CompileOptions, QuerySource};
+use crate::typecheck::{self, Types};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::{SmolStr, format_smolstr};
 use tree::Tree;
@@ -107,6 +108,7 @@ pub fn compile(
         rewritten: FxHashMap::default(),
         generator,
         tree: Tree::default(),
+        types: Types::default(),
     };
     let stages: &[fn(&mut Compiler<'_>)] = &[
         |c| c.resolve_all(),
@@ -129,6 +131,7 @@ pub fn compile(
         |c| c.rewrite_equals(),
         |c| c.rewrite_dynamics(),
         |c| c.check_recursion(),
+        |c| c.check_types(),
         |c| c.check_deprecated(),
         |c| c.check_supported(),
     ];
@@ -159,6 +162,7 @@ struct Compiler<'o> {
     rewritten: FxHashMap<SmolStr, SmolStr>,
     generator: Generator,
     tree: Tree,
+    types: Types,
 }
 
 /// Who knows how many arguments a function takes.
@@ -187,6 +191,13 @@ impl Compiler<'_> {
             return None;
         }
         declared(&name)
+    }
+
+    /// What can never hold (`rego_type_error`); the types are kept for queries.
+    fn check_types(&mut self) {
+        let (types, errors) = typecheck::check(&self.modules, &self.rewritten);
+        self.types = types;
+        self.add(errors);
     }
 
     fn error(&mut self, code: Code, loc: &Loc, message: impl Into<String>) {

@@ -6,6 +6,7 @@ use super::{Compiler, Generator, Query, limited, locals, resolve, safety};
 use crate::ast::{Expr, ExprKind, Term, TermValue};
 use crate::error::{Code, Error};
 use crate::program::QuerySource;
+use crate::typecheck;
 use smol_str::format_smolstr;
 
 /// Variables that hold the value of an expression.
@@ -69,6 +70,8 @@ impl Compiler<'_> {
         errors = safety::check_body(self, safety::reserved(), &mut body);
         stop(&mut errors)?;
         dynamics(&mut generator, &mut body);
+        errors = typecheck::check_query(&self.types, &body, &self.rewritten);
+        stop(&mut errors)?;
         walk::body(&body, &mut |n| {
             if strict {
                 self.deprecated_call(n, &mut errors);

@@ -35,14 +35,25 @@ impl Tree {
         self.value.is_some()
     }
 
+    /// A rule's type with that of the rules below it: keys and values of a partial object that are rules of their own.
+    fn with_children(&self, of: &Ty) -> Ty {
+        let Ty::Object(object) = of else { return of.clone() };
+        let mut object = object.clone();
+        for (key, child) in &self.children {
+            let (of_key, of_value) = (Some(ty::of_value(key)), child.extent());
+            let rest = match object.rest.take() {
+                Some(rest) => (ty::or(rest.0, of_key), ty::or(rest.1, of_value)),
+                None => (of_key, of_value),
+            };
+            object.rest = Some(Box::new(rest));
+        }
+        Ty::Object(object)
+    }
+
     /// The type of everything here: the rule, or an object of what lies below and may be base data as well.
     fn extent(&self) -> Maybe {
         if let Some(of) = &self.value {
-            if self.children.is_empty() {
-                return Some(of.clone());
-            }
-            // A rule with further rules below it: nothing more precise is worth the risk of a false alarm.
-            return Some(ANY);
+            return Some(self.with_children(of));
         }
         let fields = self.children.iter().map(|(k, c)| (k.clone(), c.extent())).collect();
         Some(Ty::Object(Object {
@@ -197,7 +208,7 @@ impl<'a> Env<'a> {
                             node = child;
                             continue;
                         }
-                        return select_all(node.value.clone(), tail.get(i..)?);
+                        return select_all(node.extent(), tail.get(i..)?);
                     }
                     let Some(key) = constant(part) else {
                         return select_all(node.extent(), tail.get(i..)?);
@@ -226,7 +237,7 @@ impl<'a> Env<'a> {
                 let mut node = self.rules;
                 for (i, part) in tail.iter().enumerate() {
                     if node.is_leaf() && !constant(part).is_some_and(|k| node.children.contains_key(&k)) {
-                        let of = node.value.clone().unwrap_or(ANY);
+                        let of = node.extent().unwrap_or(ANY);
                         return self.check_steps(of, parts, i + 1);
                     }
                     match &part.value {
@@ -267,8 +278,12 @@ impl<'a> Env<'a> {
             }
             TermValue::Var(name) if name == "input" => self.check_steps(ANY, parts, 1),
             _ => {
-                let of = self.of(head).unwrap_or(ANY);
-                self.check_steps(of, parts, 1)
+                let known = self.of(head);
+                if let (None, TermValue::Var(name)) = (&known, &head.value) {
+                    // An argument that the body says nothing else about.
+                    self.put(name, ANY);
+                }
+                self.check_steps(known.unwrap_or(ANY), parts, 1)
             }
         }
     }
