@@ -514,7 +514,7 @@ impl Unifier<'_> {
                 }
             }
             (ArrayCompr(..), Array(_)) | (ObjectCompr(..), Object(_)) => self.mark_all(b),
-            (Array(_) | Object(_), ArrayCompr(..) | ObjectCompr(..) | SetCompr(..)) => self.mark_all(a),
+            (Array(_), ArrayCompr(..) | ObjectCompr(..) | SetCompr(..)) => self.mark_all(a),
             (Array(x), Array(y)) => {
                 if x.len() == y.len() {
                     for (a, b) in x.iter().zip(y) {
