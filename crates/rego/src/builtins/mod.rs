@@ -12,6 +12,7 @@ mod collections;
 mod comparison;
 pub(crate) mod declared;
 mod encoding;
+mod glob;
 mod json_paths;
 mod notes;
 mod numbers;
@@ -176,6 +177,7 @@ const FAMILIES: &[Table] = &[
     collections::TABLE,
     comparison::TABLE,
     encoding::TABLE,
+    glob::TABLE,
     json_paths::TABLE,
     notes::TABLE,
     numbers::TABLE,
