@@ -7,7 +7,8 @@ use crate::matching::{self, Verdict};
 use crate::object::{self, Gvk, go_type, go_value};
 use crate::policy_set::{Policy, PolicySet, Rule};
 use crate::review::{Review, Source};
-use regent_rego::{Context, Limits, Value};
+use regent_rego::ast::Loc;
+use regent_rego::{Code, Context, Error, Limits, Value};
 
 /// Gatekeeper's name for the webhook.
 pub const POINT_WEBHOOK: &str = "validation.gatekeeper.sh";
@@ -267,7 +268,7 @@ impl Run<'_> {
                 seed: self.options.seed,
                 strict_builtin_errors: false,
             };
-            match policy.program.eval(rule.entry, &context) {
+            match caught(|| policy.program.eval(rule.entry, &context)) {
                 Err(error) => self.fail(policy, rule, actions, implied, error.to_string()),
                 Ok(outcome) => {
                     self.decision.prints.extend(outcome.prints);
@@ -357,6 +358,15 @@ impl Run<'_> {
             generated: None,
         });
     }
+}
+
+/// Runs the evaluator so that a fault of its own is an error like any other and ends nothing but this evaluation. What
+/// it works on is not changed by it, so nothing half-done is left behind.
+fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let message = "the evaluator failed; this is a fault of Regent, please report it with the policy";
+        Err(Error::new(Code::Internal, &Loc::default(), message))
+    })
 }
 
 /// Whether a template is for the operation; only the webhook asks.

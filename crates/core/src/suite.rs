@@ -222,7 +222,7 @@ impl Suite {
                     .collect::<Result<_, _>>();
                 let at = |e: String| format!("tests[{i}].cases[{j}]: {e}");
                 cases.push(Case {
-                    name: text(case, "name").map_err(at)?,
+                    name: name(case).map_err(at)?,
                     object: text(case, "object").map_err(at)?,
                     inventory: list(case, "inventory")?
                         .iter()
@@ -234,7 +234,7 @@ impl Suite {
             }
             let at = |e: String| format!("tests[{i}]: {e}");
             tests.push(Test {
-                name: text(test, "name").map_err(at)?,
+                name: name(test).map_err(at)?,
                 template: text(test, "template").map_err(at)?,
                 constraint: text(test, "constraint").map_err(at)?,
                 expansion: text(test, "expansion").map_err(at)?,
@@ -287,6 +287,15 @@ fn text(value: &Value, key: &str) -> Result<String, String> {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(s)) => Ok(s.to_string()),
         Some(other) => Err(format!("{key} must be a string, not {}", object::go_value(other))),
+    }
+}
+
+/// A name; `yes` and `no` have come as booleans.
+fn name(value: &Value) -> Result<String, String> {
+    match value.get("name") {
+        Some(Value::Bool(true)) => Ok("yes".to_owned()),
+        Some(Value::Bool(false)) => Ok("no".to_owned()),
+        _ => text(value, "name"),
     }
 }
 
