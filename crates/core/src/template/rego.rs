@@ -5,7 +5,7 @@ use crate::object::quote;
 use crate::policy_set::CompileOptions;
 use regent_rego::ast::{Expr, ExprKind, Module, RegoVersion, Rule, Term, TermValue, With};
 use regent_rego::builtins::Capabilities;
-use regent_rego::{Entry, Error, Program, Reads, parse};
+use regent_rego::{Code, Entry, Error, Program, Reads, parse};
 
 /// Compiled Rego of a template.
 pub(super) struct Compiled {
@@ -44,8 +44,27 @@ violation[response] {
 
 /// Parses, checks and compiles, in Gatekeeper's order.
 pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Compiled, LoadError> {
+    let modules = modules(sources, options)?;
+    let (program, _) = regent_rego::compile(modules, Vec::new(), &compile_options(options)).map_err(|errors| {
+        let (path, at) = errors
+            .first()
+            .map_or_else(|| (sources.main.1.clone(), (0, 0)), |e| place(sources, &e.loc));
+        LoadError {
+            path,
+            at,
+            ..LoadError::new(format!("unable to compile modules: {}", errors_text(&errors)), &[])
+        }
+    })?;
+    let entry = program.document(&["template", "violation"]);
+    let reads = program.reads(entry);
+    Ok(Compiled { program, entry, reads })
+}
+
+/// The modules of a template, moved to where Gatekeeper has them, with the hook.
+pub(crate) fn modules(sources: &Sources, options: &CompileOptions) -> Result<Vec<Module>, LoadError> {
     let version = if sources.v1 { RegoVersion::V1 } else { RegoVersion::V0 };
-    let mut main = parse::parse_module("template", &sources.main.0, version).map_err(|e| invalid(sources, &e))?;
+    let mut main = parse::parse_module("template", &sources.main.0, version)
+        .map_err(|e| invalid(sources, "template", &sources.main.0, &e))?;
     set_package(&mut main, &["template"]);
     if !main.rules.iter().any(|rule| is_named(rule, "violation")) {
         return Err(LoadError {
@@ -58,8 +77,8 @@ pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Com
     }
     let mut libs = Vec::new();
     for (i, (text, _)) in sources.libs.iter().enumerate() {
-        let module =
-            parse::parse_module(&format!("libs[\"lib_{i}\"]"), text, version).map_err(|e| invalid(sources, &e))?;
+        let file = format!("libs[\"lib_{i}\"]");
+        let module = parse::parse_module(&file, text, version).map_err(|e| invalid(sources, &file, text, &e))?;
         libs.push(module);
     }
     check_packages(sources, &libs)?;
@@ -79,19 +98,7 @@ pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Com
     if let Ok(hook) = parse::parse_module("hooks.hooks_builtin", HOOK, RegoVersion::V0) {
         modules.push(hook);
     }
-    let (program, _) = regent_rego::compile(modules, Vec::new(), &compile_options(options)).map_err(|errors| {
-        let (path, at) = errors
-            .first()
-            .map_or_else(|| (sources.main.1.clone(), (0, 0)), |e| place(sources, &e.loc));
-        LoadError {
-            path,
-            at,
-            ..LoadError::new(format!("unable to compile modules: {}", errors_text(&errors)), &[])
-        }
-    })?;
-    let entry = program.document(&["template", "violation"]);
-    let reads = program.reads(entry);
-    Ok(Compiled { program, entry, reads })
+    Ok(modules)
 }
 
 /// Options of the Rego compiler for a policy.
@@ -117,20 +124,45 @@ pub(crate) fn errors_text(errors: &[Error]) -> String {
     }
 }
 
-fn invalid(sources: &Sources, errors: &[Error]) -> LoadError {
+/// Errors of the parser, with the line each is in, as OPA shows them.
+fn invalid(sources: &Sources, file: &str, text: &str, errors: &[Error]) -> LoadError {
     let (path, at) = errors
         .first()
         .map_or_else(|| (sources.main.1.clone(), (0, 0)), |e| place(sources, &e.loc));
-    // A module that is empty is told without the count, as it is no list of errors in OPA.
-    let text = match errors {
-        [one] if one.message == "empty module" => one.to_string(),
-        errors => errors_text(errors),
+    let shown: Vec<String> = errors.iter().map(|e| format!("{e}{}", line_of(text, e))).collect();
+    let text = match shown.as_slice() {
+        // OPA tells of an empty module without a count, at row 0.
+        [one] if one.ends_with("empty module") => format!("{file}:0: {}: empty module", Code::Parse.as_str()),
+        [one] => format!("1 error occurred: {one}"),
+        more => format!("{} errors occurred:\n{}", more.len(), more.join("\n")),
     };
     LoadError {
         path,
         at,
         ..LoadError::new(format!("{INVALID}: {text}"), &[])
     }
+}
+
+/// The line that an error of OPA's grammar shows, with a mark under the place; empty for errors that show none.
+fn line_of(text: &str, error: &Error) -> String {
+    let shows = ["unexpected", "illegal", "non-terminated", "expected", "invalid"];
+    if !shows.iter().any(|s| error.message.starts_with(s)) {
+        return String::new();
+    }
+    // The mark goes under the last character at or before the place that is no space.
+    let upto = text.get(..=error.loc.start as usize).unwrap_or(text);
+    let before = upto.trim_end();
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text
+        .get(begin..)
+        .and_then(|rest| rest.lines().next())
+        .unwrap_or_default();
+    let shown = line.trim_start_matches('\t');
+    let column = before
+        .len()
+        .saturating_sub(begin + 1)
+        .saturating_sub(line.len() - shown.len());
+    format!("\n\t{shown}\n\t{}^", " ".repeat(column))
 }
 
 fn refused(sources: &Sources, at: &Term, message: String) -> LoadError {
@@ -303,7 +335,11 @@ fn walk_term(term: &mut Term, visit: Visit<'_>) {
     match &mut term.value {
         TermValue::Ref(path) => {
             visit(path, &at);
-            path.iter_mut().for_each(|t| walk_term(t, visit));
+            // The head of a plain reference is the reference itself.
+            let plain = matches!(path.first().map(|t| &t.value), Some(TermValue::Var(_)));
+            path.iter_mut()
+                .skip(usize::from(plain))
+                .for_each(|t| walk_term(t, visit));
         }
         TermValue::Var(name) if name == "data" => {
             // A bare `data` is a reference of one part.
