@@ -499,7 +499,7 @@ impl<'a> Parser<'a> {
                 if draft.head.value.is_none() {
                     let want = match (tok, has_args, default) {
                         (Tok::Unify, _, _) => {
-                            format!("expected rule value term (e.g., {name}[%!s(*ast.Term=<nil>)] = <VALUE> {{ ... }})")
+                            format!("expected rule value term (e.g., {name}[<nil>] = <VALUE> {{ ... }})")
                         }
                         (_, true, _) => {
                             format!("expected function value term (e.g., {name}(...) := <VALUE> {{ ... }})")
