@@ -3,7 +3,9 @@
 use crate::ast;
 use crate::builtins::Capabilities;
 use crate::error::Error;
+use crate::exec::Exec;
 use crate::value::Value;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How modules are compiled.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,8 @@ pub struct Entry(pub(crate) u32);
 #[derive(Debug)]
 pub struct Program {
     pub(crate) plan: crate::plan::Plan,
+    /// Paths asked for by [`Program::document`]; their entries follow the queries'.
+    documents: RwLock<Vec<Arc<Vec<Value>>>>,
 }
 
 /// Bounds of one evaluation. Hitting one is an error, never "undefined".
@@ -112,14 +116,35 @@ pub fn compile(
     let count = queries.len() as u32;
     let compiled = crate::compile::compile(modules, queries, options)?;
     let plan = crate::plan::plan(compiled, options)?;
-    Ok((Program { plan }, (0..count).map(Entry).collect()))
+    let program = Program {
+        plan,
+        documents: RwLock::default(),
+    };
+    Ok((program, (0..count).map(Entry).collect()))
 }
 
 impl Program {
     /// The entry of the document at a path below `data` (a rule, a package, or base data); always there, undefined
     /// when nothing is.
-    pub fn document(&self, _path: &[&str]) -> Entry {
-        Entry(0)
+    pub fn document(&self, path: &[&str]) -> Entry {
+        let path: Vec<Value> = path.iter().map(Value::string).collect();
+        let queries = self.plan.queries.len() as u32;
+        let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
+        let at = match documents.iter().position(|p| **p == path) {
+            Some(at) => at,
+            None => {
+                documents.push(Arc::new(path));
+                documents.len() - 1
+            }
+        };
+        Entry(queries + at as u32)
+    }
+
+    /// The path of a document's entry; `None` for a query's.
+    fn path(&self, entry: Entry) -> Option<Arc<Vec<Value>>> {
+        let at = (entry.0 as usize).checked_sub(self.plan.queries.len())?;
+        let documents = self.documents.read().unwrap_or_else(PoisonError::into_inner);
+        Some(documents.get(at).cloned().unwrap_or_default())
     }
 
     /// Evaluates a document entry: its value, or `None` when undefined. A query entry gives an array of
@@ -127,8 +152,22 @@ impl Program {
     ///
     /// # Errors
     /// Conflicts, limits, and (strict mode) the first built-in error.
-    pub fn eval(&self, _entry: Entry, _context: &Context<'_>) -> Result<Outcome, Error> {
-        Ok(Outcome::default())
+    pub fn eval(&self, entry: Entry, context: &Context<'_>) -> Result<Outcome, Error> {
+        let path = self.path(entry);
+        let arena = typed_arena::Arena::new();
+        let mut exec = Exec::new(&self.plan, &arena, context);
+        let value = match &path {
+            Some(path) => exec.document(path).map(|v| v.cloned()),
+            None => exec.query(entry.0),
+        };
+        let value = value.map_err(|e| *e)?;
+        if let Some(failure) = exec.take_failure() {
+            return Err(failure);
+        }
+        Ok(Outcome {
+            value,
+            prints: std::mem::take(&mut exec.prints),
+        })
     }
 
     /// What an entry can read.

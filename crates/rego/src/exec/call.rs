@@ -1,0 +1,226 @@
+//! Calls: built-ins, functions, what replaces them; comprehensions and `print`.
+
+use super::frame::{Mock, argument};
+use super::sink::Sink;
+use super::{Exec, Res};
+use crate::builtins::{Builtin, Failure, Host};
+use crate::error::{Code, Error};
+use crate::plan::{Block, Callee, Collect, Def, DocId, Kind, Operand, Slot};
+use crate::value::Value;
+use crate::value_text;
+
+/// Operands that need no allocation to be handed over.
+const FEW: usize = 6;
+
+impl<'a> Exec<'a> {
+    #[inline(never)]
+    pub(super) fn call(&mut self, callee: Callee, args: &[Operand], to: Slot, mockable: bool, loc: u32) -> Res<bool> {
+        self.step()?;
+        let mut few: [&'a Value; FEW] = [&super::NULL; FEW];
+        let many: Vec<&'a Value>;
+        let operands: &[&'a Value] = if args.len() <= FEW {
+            for (place, arg) in few.iter_mut().zip(args) {
+                *place = self.get(*arg);
+            }
+            few.get(..args.len()).unwrap_or_default()
+        } else {
+            many = args.iter().map(|a| self.get(*a)).collect();
+            &many
+        };
+        let before = std::mem::replace(&mut self.place, loc);
+        let mock = if mockable { self.frame().mock(callee) } else { None };
+        let answer = match mock {
+            None => self.apply(callee, operands),
+            Some(Mock::Value(value)) => Ok(Some(value)),
+            Some(Mock::Call(other)) => {
+                // A replacing function sees the real ones.
+                let mut frame = self.frame().fresh();
+                frame.mocks.clear();
+                self.frames.push(frame);
+                let answer = self.apply(other, operands);
+                self.frames.pop();
+                answer
+            }
+        };
+        self.place = before;
+        let answer = answer?;
+        Ok(self.set_if(to, answer))
+    }
+
+    fn apply(&mut self, callee: Callee, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
+        match callee {
+            Callee::Builtin(builtin) => self.builtin(builtin, operands),
+            Callee::Function(doc) => self.function(doc, operands),
+        }
+    }
+
+    fn builtin(&mut self, builtin: &'static Builtin, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
+        let (code, message) = match (builtin.function)(self, operands) {
+            Ok(Some(value)) => return self.keep(value).map(Some),
+            Ok(None) => return Ok(None),
+            Err(Failure::Halt(error)) => return Err(Box::new(error)),
+            Err(Failure::Type(message)) => (Code::EvalType, message),
+            Err(Failure::Builtin(message)) => (Code::Builtin, message),
+        };
+        if self.context.strict_builtin_errors && self.failure.is_none() {
+            let loc = self.loc(self.place);
+            self.failure = Some(Error::new(code, &loc, format!("{}: {message}", builtin.name)));
+        }
+        Ok(None)
+    }
+
+    fn function(&mut self, id: DocId, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
+        let plan = self.plan;
+        let Some(doc) = plan.docs.get(id as usize) else {
+            return Ok(None);
+        };
+        let key = doc
+            .memo
+            .then(|| (id, operands.iter().map(|v| argument(v)).collect::<Vec<_>>()));
+        if let Some(key) = &key
+            && let Some(known) = self.frame().functions.get(key)
+        {
+            return Ok(*known);
+        }
+        let mut sink = Sink::value(true);
+        for def in &doc.defs {
+            if self.define(def, operands, &mut sink)? == super::Flow::Stop {
+                break;
+            }
+        }
+        let mut answer = self.gathered(sink)?;
+        if let (None, Some(default)) = (answer, &doc.default) {
+            let mut sink = Sink::value(true);
+            self.define(default, operands, &mut sink)?;
+            answer = self.gathered(sink)?;
+        }
+        if let Some(key) = key {
+            self.account(64)?;
+            self.frame_mut().functions.insert(key, answer);
+        }
+        Ok(answer)
+    }
+
+    /// Runs one definition for a sink; for single values the `else` chain until one has a value.
+    pub(super) fn define(&mut self, def: &'a Def, args: &[&'a Value], sink: &mut Sink<'a>) -> Res<super::Flow> {
+        let (base, len) = (self.base, self.slots.len());
+        let mut flow = super::Flow::Next;
+        self.base = len;
+        let needed = (def.slots as usize).max(args.len());
+        for block in &def.chain {
+            self.slots.truncate(len);
+            self.slots.extend(args.iter().map(|a| Some(*a)));
+            self.slots.resize(len + needed, None);
+            // A value that another definition gave must not end this one's chain, so it gets a sink of its own.
+            if let Sink::Value { found, function } = sink {
+                let mut own = Sink::value(*function);
+                let result = self.run(block, 0, &mut own);
+                let own = match own {
+                    Sink::Value { found, .. } => found,
+                    _ => None,
+                };
+                match result {
+                    Ok(f) => flow = f,
+                    Err(mut e) => {
+                        self.base = base;
+                        self.slots.truncate(len);
+                        if e.code == Code::Conflict && e.loc.row == 0 {
+                            e.loc = def.loc.clone();
+                        }
+                        return Err(e);
+                    }
+                }
+                if let Some(value) = own {
+                    match *found {
+                        Some(before) if *before != *value => {
+                            self.base = base;
+                            self.slots.truncate(len);
+                            let message = if *function {
+                                "functions must not produce multiple outputs for same inputs"
+                            } else {
+                                "complete rules must not produce multiple outputs"
+                            };
+                            return Err(Box::new(Error::new(Code::Conflict, &def.loc, message)));
+                        }
+                        _ => *found = Some(value),
+                    }
+                    break;
+                }
+            } else {
+                let result = self.run(block, 0, sink);
+                match result {
+                    Ok(f) => flow = f,
+                    Err(e) => {
+                        self.base = base;
+                        self.slots.truncate(len);
+                        return Err(e);
+                    }
+                }
+            }
+        }
+        self.base = base;
+        self.slots.truncate(len);
+        Ok(flow)
+    }
+
+    #[inline(never)]
+    pub(super) fn comprehension(&mut self, collect: Collect, block: &'a Block, to: Slot, loc: u32) -> Res<bool> {
+        let mut sink = match collect {
+            Collect::Array => Sink::Array(Vec::new()),
+            Collect::Set => Sink::set(),
+            Collect::Object => Sink::object(),
+        };
+        let before = std::mem::replace(&mut self.place, loc);
+        self.run(block, 0, &mut sink)?;
+        let value = self.gathered(sink)?;
+        self.place = before;
+        Ok(self.set_if(to, value))
+    }
+
+    /// `print`: each operand is a set of what it may be; every combination is a line.
+    #[inline(never)]
+    pub(super) fn print_line(&mut self, args: Operand, loc: u32) -> Res<()> {
+        let before = std::mem::replace(&mut self.place, loc);
+        let Value::Array(parts) = self.get(args) else {
+            self.place = before;
+            return Ok(());
+        };
+        let mut lines: Vec<String> = vec![String::new()];
+        for (i, part) in parts.iter().enumerate() {
+            let texts: Vec<String> = match part {
+                Value::Set(set) if set.is_empty() => vec!["<undefined>".to_owned()],
+                Value::Set(set) => set.iter().map(plain).collect(),
+                other => vec![plain(other)],
+            };
+            let mut next = Vec::new();
+            for line in &lines {
+                for text in &texts {
+                    self.account(line.len() + text.len() + 1)?;
+                    next.push(if i == 0 { text.clone() } else { format!("{line} {text}") });
+                }
+            }
+            lines = next;
+        }
+        for line in lines {
+            self.print(&line);
+        }
+        self.place = before;
+        Ok(())
+    }
+
+    /// Whether a document is a function.
+    pub(super) fn is_function(&self, doc: DocId) -> bool {
+        self.plan
+            .docs
+            .get(doc as usize)
+            .is_some_and(|d| d.kind == Kind::Function)
+    }
+}
+
+/// Strings stand without quotes where they are the whole operand.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.to_string(),
+        other => value_text::text(other),
+    }
+}

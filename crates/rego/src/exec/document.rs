@@ -1,0 +1,317 @@
+//! Documents below `data`: rules, packages, base data, and references into them with keys known only now.
+
+use super::frame::{Memo, argument};
+use super::sink::Sink;
+use super::{Exec, Flow, Res};
+use crate::error::{Code, Error};
+use crate::plan::{Block, DocId, Kind, NodeId, Operand, Slot, Step};
+use crate::value::Value;
+
+/// Where a reference has got to.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Node(NodeId),
+    Value(&'a Value),
+}
+
+impl<'a> Exec<'a> {
+    /// The document at a path below `data`.
+    pub(crate) fn document(&mut self, path: &[Value]) -> Res<Option<&'a Value>> {
+        let plan = self.plan;
+        let mut node: NodeId = 0;
+        for (i, key) in path.iter().enumerate() {
+            let Some(here) = plan.nodes.get(node as usize) else {
+                return Ok(None);
+            };
+            if let Some(doc) = here.doc {
+                let value = self.doc(doc)?;
+                let rest = path.get(i..).unwrap_or_default();
+                return Ok(value.and_then(|v| rest.iter().try_fold(v, |v, k| v.lookup(k))));
+            }
+            match here.child(key) {
+                Some(child) => node = child,
+                None => return Ok(path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))),
+            }
+        }
+        match plan.nodes.get(node as usize).and_then(|n| n.doc) {
+            Some(doc) if !self.is_function(doc) => self.doc(doc),
+            Some(_) => Ok(None),
+            None => self.package(node),
+        }
+    }
+
+    /// The value of a document made by rules; `None` when undefined.
+    #[inline(never)]
+    pub(super) fn doc(&mut self, id: DocId) -> Res<Option<&'a Value>> {
+        match self.frame().memo(id) {
+            Memo::Known(value) => return Ok(value),
+            Memo::Busy => {
+                let path = self
+                    .plan
+                    .docs
+                    .get(id as usize)
+                    .map(|d| d.path.clone())
+                    .unwrap_or_default();
+                let steps: Vec<String> = path.iter().map(crate::value_text::text).collect();
+                let message = format!("rule data[{}] is recursive", steps.join("]["));
+                return Err(self.error(Code::Recursion, message));
+            }
+            Memo::Unknown => {}
+        }
+        let plan = self.plan;
+        let Some(doc) = plan.docs.get(id as usize) else {
+            return Ok(None);
+        };
+        if !self.frame().replaced.is_empty()
+            && let Some(value) = self.frame().replacement(&doc.path)
+        {
+            return Ok(value);
+        }
+        self.step()?;
+        self.remember(id, Memo::Busy);
+        let value = match doc.kind {
+            Kind::Complete => {
+                let mut sink = Sink::value(false);
+                for def in &doc.defs {
+                    if self.define(def, &[], &mut sink)? == Flow::Stop {
+                        break;
+                    }
+                }
+                match (self.gathered(sink)?, &doc.default) {
+                    (None, Some(default)) => {
+                        let mut sink = Sink::value(false);
+                        self.define(default, &[], &mut sink)?;
+                        self.gathered(sink)?
+                    }
+                    (value, _) => value,
+                }
+            }
+            Kind::Function => None,
+            kind => {
+                let mut sink = partial(kind);
+                for def in &doc.defs {
+                    if let Err(mut e) = self.define(def, &[], &mut sink) {
+                        if e.code == Code::Conflict && e.loc.row == 0 {
+                            e.loc = def.loc.clone();
+                        }
+                        return Err(e);
+                    }
+                }
+                let place = doc.defs.first().map(|d| d.loc.clone()).unwrap_or_default();
+                self.gathered(sink).map_err(|e| placed(e, &place))?
+            }
+        };
+        self.remember(id, Memo::Known(value));
+        Ok(value)
+    }
+
+    fn remember(&mut self, id: DocId, memo: Memo<'a>) {
+        self.frame_mut().remember(id, memo);
+    }
+
+    /// The part of a partial document that fits what is known of its keys.
+    #[inline(never)]
+    pub(super) fn part(&mut self, id: u32, args: &[Operand]) -> Res<Option<&'a Value>> {
+        let plan = self.plan;
+        let Some(view) = plan.views.get(id as usize) else {
+            return Ok(None);
+        };
+        let Some(doc) = plan.docs.get(view.doc as usize) else {
+            return Ok(None);
+        };
+        if let Memo::Known(value) = self.frame().memo(view.doc) {
+            return Ok(value);
+        }
+        if !self.frame().replaced.is_empty()
+            && let Some(value) = self.frame().replacement(&doc.path)
+        {
+            return Ok(value);
+        }
+        self.step()?;
+        let args: Vec<&'a Value> = args.iter().map(|a| self.get(*a)).collect();
+        let key = view
+            .ground
+            .then(|| (id, args.iter().map(|v| argument(v)).collect::<Vec<_>>()));
+        if let Some(key) = &key
+            && let Some(known) = self.frame().parts.get(key)
+        {
+            return Ok(*known);
+        }
+        let mut sink = partial(doc.kind);
+        for def in &view.defs {
+            self.define(def, &args, &mut sink).map_err(|e| placed(e, &def.loc))?;
+        }
+        let value = self.gathered(sink)?;
+        if let Some(key) = key {
+            self.account(64)?;
+            self.frame_mut().parts.insert(key, value);
+        }
+        Ok(value)
+    }
+
+    /// A whole package: base documents with what rules make over them.
+    #[inline(never)]
+    pub(super) fn package(&mut self, id: NodeId) -> Res<Option<&'a Value>> {
+        let plan = self.plan;
+        let Some(node) = plan.nodes.get(id as usize) else {
+            return Ok(None);
+        };
+        if !self.frame().replaced.is_empty()
+            && let Some(value) = self.frame().replacement(&node.path)
+        {
+            return Ok(value);
+        }
+        let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
+        let mut entries: Vec<(Value, Value)> = match base {
+            Some(Value::Object(o)) => o.entries().to_vec(),
+            _ => Vec::new(),
+        };
+        for (key, child) in &node.children {
+            let value = match plan.nodes.get(*child as usize).and_then(|n| n.doc) {
+                Some(doc) if self.is_function(doc) => None,
+                Some(doc) => self.doc(doc)?,
+                None => self.package(*child)?,
+            };
+            if let Some(value) = value {
+                self.account(2 * size_of::<Value>())?;
+                entries.push((key.clone(), value.clone()));
+            }
+        }
+        // Of equal keys the last one stays: rules hide base documents.
+        self.keep(Value::object(entries)).map(Some)
+    }
+
+    /// A reference below a node by keys that are known, or by every key there is.
+    #[inline(never)]
+    pub(super) fn dynamic(
+        &mut self,
+        node: NodeId,
+        steps: &'a [Step],
+        to: Slot,
+        block: &'a Block,
+        pc: usize,
+        sink: &mut Sink<'a>,
+    ) -> Res<Flow> {
+        self.descend(At::Node(node), steps, to, block, pc, sink)
+    }
+
+    fn descend(
+        &mut self,
+        at: At<'a>,
+        steps: &'a [Step],
+        to: Slot,
+        block: &'a Block,
+        pc: usize,
+        sink: &mut Sink<'a>,
+    ) -> Res<Flow> {
+        self.step()?;
+        let Some(at) = self.settle(at, steps.is_empty())? else {
+            return Ok(Flow::Next);
+        };
+        let Some((step, rest)) = steps.split_first() else {
+            if let At::Value(value) = at {
+                self.set(to, value);
+                return self.run(block, pc, sink);
+            }
+            return Ok(Flow::Next);
+        };
+        match (step, at) {
+            (Step::Key(key), _) => {
+                let key = self.get(*key);
+                match self.child(at, key) {
+                    Some(next) => self.descend(next, rest, to, block, pc, sink),
+                    None => Ok(Flow::Next),
+                }
+            }
+            (Step::Each(slot), at) => {
+                for key in self.keys(at)? {
+                    self.set(*slot, key);
+                    if let Some(next) = self.child(at, key)
+                        && self.descend(next, rest, to, block, pc, sink)? == Flow::Stop
+                    {
+                        return Ok(Flow::Stop);
+                    }
+                }
+                Ok(Flow::Next)
+            }
+        }
+    }
+
+    /// A node that is a document, or the end of a reference, as a value; `None`: nothing there.
+    fn settle(&mut self, at: At<'a>, whole: bool) -> Res<Option<At<'a>>> {
+        let At::Node(id) = at else { return Ok(Some(at)) };
+        let plan = self.plan;
+        let Some(node) = plan.nodes.get(id as usize) else {
+            return Ok(None);
+        };
+        if let Some(value) = self.frame().replacement(&node.path) {
+            return Ok(value.map(At::Value));
+        }
+        let value = match node.doc {
+            Some(doc) if self.is_function(doc) => None,
+            Some(doc) => self.doc(doc)?,
+            None if whole => self.package(id)?,
+            None => return Ok(Some(at)),
+        };
+        Ok(value.map(At::Value))
+    }
+
+    fn child(&self, at: At<'a>, key: &Value) -> Option<At<'a>> {
+        match at {
+            At::Value(value) => value.lookup(key).map(At::Value),
+            At::Node(id) => {
+                let node = self.plan.nodes.get(id as usize)?;
+                if let Some(child) = node.child(key) {
+                    return Some(At::Node(child));
+                }
+                let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))?;
+                base.lookup(key).map(At::Value)
+            }
+        }
+    }
+
+    /// Every key at a place, in order.
+    fn keys(&mut self, at: At<'a>) -> Res<Vec<&'a Value>> {
+        Ok(match at {
+            At::Value(Value::Object(o)) => o.entries().iter().map(|e| &e.0).collect(),
+            At::Value(Value::Set(s)) => s.items().iter().collect(),
+            At::Value(Value::Array(a)) => {
+                let mut keys = Vec::with_capacity(a.len());
+                for i in 0..a.len() {
+                    keys.push(self.index(i)?);
+                }
+                keys
+            }
+            At::Value(_) => Vec::new(),
+            At::Node(id) => {
+                let plan = self.plan;
+                let Some(node) = plan.nodes.get(id as usize) else {
+                    return Ok(Vec::new());
+                };
+                let mut keys: Vec<&'a Value> = node.children.iter().map(|c| &c.0).collect();
+                let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
+                if let Some(Value::Object(o)) = base {
+                    keys.extend(o.entries().iter().map(|e| &e.0));
+                }
+                keys.sort();
+                keys.dedup();
+                keys
+            }
+        })
+    }
+}
+
+fn partial<'a>(kind: Kind) -> Sink<'a> {
+    match kind {
+        Kind::Object => Sink::object(),
+        Kind::Nested => Sink::nested(),
+        _ => Sink::set(),
+    }
+}
+
+fn placed(mut error: Box<Error>, loc: &crate::ast::Loc) -> Box<Error> {
+    if error.code == Code::Conflict && error.loc.row == 0 {
+        error.loc = loc.clone();
+    }
+    error
+}

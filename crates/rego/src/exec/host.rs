@@ -1,0 +1,49 @@
+//! What built-ins may ask of an evaluation.
+
+use super::Exec;
+use crate::builtins::{Cache, Failure, Host};
+
+impl Host for Exec<'_> {
+    fn charge(&mut self, bytes: usize) -> Result<(), Failure> {
+        // Work follows size: big pieces look at the clock at once.
+        self.steps = self
+            .steps
+            .saturating_add(1 + u32::try_from(bytes >> 10).unwrap_or(u32::MAX / 2));
+        if self.steps >= super::CLOCK_STEPS {
+            self.steps = 0;
+            self.look_at_clock().map_err(|e| Failure::Halt(*e))?;
+        }
+        self.account(bytes).map_err(|e| Failure::Halt(*e))
+    }
+
+    fn time_ns(&self) -> i64 {
+        self.context.time_ns
+    }
+
+    /// The same key gives the same number within one evaluation, as in OPA.
+    fn random(&mut self, key: &str) -> u64 {
+        use std::hash::{Hash, Hasher};
+        let mut hasher = rustc_hash::FxHasher::default();
+        self.context.seed.hash(&mut hasher);
+        key.hash(&mut hasher);
+        let mut x = hasher.finish() ^ 0x9e37_79b9_7f4a_7c15;
+        for _ in 0..3 {
+            x ^= x >> 12;
+            x ^= x << 25;
+            x ^= x >> 27;
+        }
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn note(&mut self, _text: &str) {}
+
+    fn print(&mut self, text: &str) {
+        let loc = self.loc(self.place);
+        let file = loc.file.as_deref().unwrap_or_default();
+        self.prints.push(format!("{file}:{}: {text}", loc.row));
+    }
+
+    fn cache(&self) -> &Cache {
+        &self.plan.cache
+    }
+}

@@ -1,0 +1,504 @@
+//! Runs a plan.
+//!
+//! A block's operations run in order; one that has no value leaves the block, one that iterates runs the rest of the
+//! block for each element. What a block is run for is its [`Sink`]. All values are references: into the input, the data,
+//! the plan's constants, or an arena that lives as long as the evaluation, so nothing is counted or copied on the way.
+//!
+//! Depth: one nested run is one step of [`Limits::depth`](crate::Limits); rules do not recurse, so depth follows the
+//! program, never the input. Callers give a stack of 16 KiB a step.
+
+mod call;
+mod document;
+mod frame;
+mod host;
+mod sink;
+mod with;
+
+use crate::ast::Loc;
+use crate::error::{Code, Error};
+use crate::plan::{Block, Compare, Op, Operand, Plan, Slot, Source};
+use crate::program::Context;
+use crate::value::Value;
+use frame::Frame;
+use sink::Sink;
+use std::cmp::Ordering;
+use typed_arena::Arena;
+
+/// The result of a step; errors are rare and large.
+pub(crate) type Res<T> = Result<T, Box<Error>>;
+
+/// What a search does after a solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Looks for more.
+    Next,
+    /// Stops: nothing more can matter.
+    Stop,
+}
+
+/// Steps between two looks at the clock.
+const CLOCK_STEPS: u32 = 512;
+
+static NULL: Value = Value::Null;
+
+/// One evaluation.
+pub(crate) struct Exec<'a> {
+    plan: &'a Plan,
+    arena: &'a Arena<Value>,
+    context: &'a Context<'a>,
+    /// Slots of all active bodies, one after the other.
+    slots: Vec<Option<&'a Value>>,
+    /// Where the slots of the running body begin.
+    base: usize,
+    /// Documents as the caller gave them.
+    outermost: Frame<'a>,
+    /// Documents as they are now, one for each active `with`.
+    frames: Vec<Frame<'a>>,
+    depth: u32,
+    steps: u32,
+    /// Bytes made so far, roughly.
+    made: usize,
+    /// The first error of a built-in, in strict mode.
+    failure: Option<Error>,
+    /// A slot was read before it was bound: a fault of the planner, told at the end.
+    unbound: bool,
+    /// The place of the running call, for `print` and errors.
+    place: u32,
+    /// Lines printed.
+    pub(crate) prints: Vec<String>,
+    /// Places of expressions that were reached, by number; only in programs compiled for tracing.
+    pub(crate) marks: Vec<u32>,
+}
+
+impl<'a> Exec<'a> {
+    pub(crate) fn new(plan: &'a Plan, arena: &'a Arena<Value>, context: &'a Context<'a>) -> Exec<'a> {
+        Exec {
+            plan,
+            arena,
+            context,
+            slots: Vec::new(),
+            base: 0,
+            outermost: Frame::new(context.input, context.data),
+            frames: Vec::new(),
+            depth: 0,
+            // The first step looks at the clock: a deadline may have passed already.
+            steps: CLOCK_STEPS - 1,
+            made: 0,
+            failure: None,
+            unbound: false,
+            place: u32::MAX,
+            prints: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// The first built-in error of strict mode, or a fault that must not pass for an answer.
+    pub(crate) fn take_failure(&mut self) -> Option<Error> {
+        if self.unbound {
+            return Some(Error::new(
+                Code::Internal,
+                &Loc::default(),
+                "a variable was read before it was bound",
+            ));
+        }
+        self.failure.take()
+    }
+
+    /// The rows of a query as `{"expressions": [..], "bindings": {..}}`; `None` when there are none.
+    pub(crate) fn query(&mut self, id: u32) -> Res<Option<Value>> {
+        let plan = self.plan;
+        let Some(query) = plan.queries.get(id as usize) else {
+            return Ok(None);
+        };
+        self.slots.clear();
+        self.slots.resize(query.slots as usize, None);
+        let mut sink = Sink::rows();
+        self.run(&query.block, 0, &mut sink)?;
+        let results: Vec<Value> = sink
+            .into_rows()
+            .into_iter()
+            .map(|row| {
+                let mut cells = row.into_iter().cloned();
+                let bindings = query.names.iter().cloned().zip(cells.by_ref()).collect();
+                Value::record([
+                    ("bindings", Value::object(bindings)),
+                    ("expressions", Value::array(cells.collect())),
+                ])
+            })
+            .collect();
+        Ok((!results.is_empty()).then(|| Value::array(results)))
+    }
+
+    fn frame(&self) -> &Frame<'a> {
+        self.frames.last().unwrap_or(&self.outermost)
+    }
+
+    fn frame_mut(&mut self) -> &mut Frame<'a> {
+        self.frames.last_mut().unwrap_or(&mut self.outermost)
+    }
+
+    fn get(&mut self, operand: Operand) -> &'a Value {
+        let found = match operand {
+            Operand::Slot(s) => self.slots.get(self.base + s as usize).copied().flatten(),
+            Operand::Const(c) => self.plan.consts.get(c as usize),
+        };
+        found.unwrap_or_else(|| {
+            self.unbound = true;
+            &NULL
+        })
+    }
+
+    fn set(&mut self, slot: Slot, value: &'a Value) {
+        if let Some(place) = self.slots.get_mut(self.base + slot as usize) {
+            *place = Some(value);
+        }
+    }
+
+    /// Puts a made value where it lives as long as the evaluation.
+    fn keep(&mut self, value: Value) -> Res<&'a Value> {
+        self.account(size_of::<Value>())?;
+        Ok(self.arena.alloc(value))
+    }
+
+    fn make(&mut self, value: Value, to: Slot) -> Res<()> {
+        let value = self.keep(value)?;
+        self.set(to, value);
+        Ok(())
+    }
+
+    fn loc(&self, loc: u32) -> Loc {
+        self.plan.locs.get(loc as usize).cloned().unwrap_or_default()
+    }
+
+    fn error(&self, code: Code, message: impl Into<String>) -> Box<Error> {
+        Box::new(Error::new(code, &self.loc(self.place), message))
+    }
+
+    /// Counts bytes that are made.
+    fn account(&mut self, bytes: usize) -> Res<()> {
+        self.made = self.made.saturating_add(bytes);
+        if self.made > self.context.limits.memory {
+            let message = format!(
+                "evaluation made more than {} MiB of values; let the policy build less, or raise the limit",
+                self.context.limits.memory >> 20
+            );
+            return Err(self.error(Code::Limit, message));
+        }
+        Ok(())
+    }
+
+    /// Counts a step of work; looks at the clock now and then.
+    fn step(&mut self) -> Res<()> {
+        self.steps += 1;
+        if self.steps >= CLOCK_STEPS {
+            self.steps = 0;
+            return self.look_at_clock();
+        }
+        Ok(())
+    }
+
+    fn look_at_clock(&mut self) -> Res<()> {
+        match self.context.limits.clock {
+            Some(now) if now() > self.context.limits.deadline => {
+                Err(self.error(Code::Cancel, "evaluation took longer than its time limit"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs the operations of a block from one on.
+    fn run(&mut self, block: &'a Block, from: usize, sink: &mut Sink<'a>) -> Res<Flow> {
+        if self.depth >= self.context.limits.depth {
+            let message = format!(
+                "evaluation is nested deeper than {} steps; let rules call each other in shorter chains",
+                self.context.limits.depth
+            );
+            return Err(self.error(Code::Limit, message));
+        }
+        self.depth += 1;
+        let flow = self.ops(block, from, sink);
+        self.depth -= 1;
+        flow
+    }
+
+    fn ops(&mut self, block: &'a Block, from: usize, sink: &mut Sink<'a>) -> Res<Flow> {
+        let mut pc = from;
+        while let Some(op) = block.ops.get(pc) {
+            pc += 1;
+            let holds = match op {
+                Op::Path { from, keys, to } => self.path(*from, keys, *to),
+                Op::Step { from, key, to } => {
+                    let (from, key) = (self.get(*from), self.get(*key));
+                    match from.lookup(key) {
+                        Some(value) => {
+                            self.set(*to, value);
+                            true
+                        }
+                        None => false,
+                    }
+                }
+                Op::Copy { from, to } => {
+                    let value = self.get(*from);
+                    self.set(*to, value);
+                    true
+                }
+                Op::Same { a, b } => self.get(*a) == self.get(*b),
+                Op::ArrayLen { of, len } => matches!(self.get(*of), Value::Array(a) if a.len() == *len),
+                Op::ObjectLen { of, len } => matches!(self.get(*of), Value::Object(o) if o.len() == *len),
+                Op::Truthy { of } => !matches!(self.get(*of), Value::Bool(false)),
+                Op::Fail => false,
+                Op::Compare { how, a, b } => compare(*how, self.get(*a), self.get(*b)),
+                Op::CompareTo { how, a, b, to } => {
+                    let answer = compare(*how, self.get(*a), self.get(*b));
+                    self.set(*to, if answer { &TRUE } else { &FALSE });
+                    true
+                }
+                Op::Mark { loc } => {
+                    self.marks.push(*loc);
+                    true
+                }
+                Op::MakeArray { items, to } => self.make_array(items, *to)?,
+                Op::MakeSet { items, to } => self.make_set(items, *to)?,
+                Op::MakeObject { entries, to } => self.make_object(entries, *to)?,
+                Op::Call {
+                    callee,
+                    args,
+                    to,
+                    mockable,
+                    loc,
+                } => self.call(*callee, args, *to, *mockable, *loc)?,
+                Op::Doc { doc, to } => {
+                    let value = self.doc(*doc)?;
+                    self.set_if(*to, value)
+                }
+                Op::Part { view, args, to } => {
+                    let value = self.part(*view, args)?;
+                    self.set_if(*to, value)
+                }
+                Op::Package { node, to } => {
+                    let value = self.package(*node)?;
+                    self.set_if(*to, value)
+                }
+                Op::Comprehension {
+                    collect,
+                    block,
+                    to,
+                    loc,
+                } => self.comprehension(*collect, block, *to, *loc)?,
+                Op::Not { block, all } => !self.any(block, *all)?,
+                Op::Every {
+                    domain,
+                    key,
+                    value,
+                    block,
+                } => self.every(*domain, *key, *value, block)?,
+                Op::Print { args, loc } => {
+                    self.print_line(*args, *loc)?;
+                    true
+                }
+                Op::Scan { from, key, value } => return self.scan(*from, *key, *value, block, pc, sink),
+                Op::Dynamic { node, steps, to } => return self.dynamic(*node, steps, *to, block, pc, sink),
+                Op::With {
+                    targets,
+                    block: inner,
+                    outs,
+                    loc,
+                } => return self.with(targets, inner, outs, *loc, block, pc, sink),
+                Op::Value { .. }
+                | Op::Item { .. }
+                | Op::Entry { .. }
+                | Op::Nested { .. }
+                | Op::Found { .. }
+                | Op::Row { .. } => {
+                    return self.end(op, sink);
+                }
+            };
+            if !holds {
+                return Ok(Flow::Next);
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn set_if(&mut self, to: Slot, value: Option<&'a Value>) -> bool {
+        match value {
+            Some(value) => {
+                self.set(to, value);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn path(&mut self, from: Source, keys: &[Value], to: Slot) -> bool {
+        let start = match from {
+            Source::At(operand) => Some(self.get(operand)),
+            Source::Input => self.frame().input,
+            Source::Data => Some(self.frame().data),
+        };
+        let found = start.and_then(|v| keys.iter().try_fold(v, |v, k| v.lookup(k)));
+        self.set_if(to, found)
+    }
+
+    #[inline(never)]
+    fn scan(
+        &mut self,
+        from: Operand,
+        key: Option<Slot>,
+        value: Slot,
+        block: &'a Block,
+        pc: usize,
+        sink: &mut Sink<'a>,
+    ) -> Res<Flow> {
+        match self.get(from) {
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.step()?;
+                    if let Some(key) = key {
+                        let index = self.index(i)?;
+                        self.set(key, index);
+                    }
+                    self.set(value, item);
+                    if self.run(block, pc, sink)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            Value::Object(object) => {
+                for (k, v) in object.entries() {
+                    self.step()?;
+                    if let Some(key) = key {
+                        self.set(key, k);
+                    }
+                    self.set(value, v);
+                    if self.run(block, pc, sink)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            Value::Set(set) => {
+                for item in set.items() {
+                    self.step()?;
+                    if let Some(key) = key {
+                        self.set(key, item);
+                    }
+                    self.set(value, item);
+                    if self.run(block, pc, sink)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::Next)
+    }
+
+    /// An array's index as a value.
+    fn index(&mut self, i: usize) -> Res<&'a Value> {
+        match SMALL.get(i) {
+            Some(small) => Ok(small),
+            None => self.keep(Value::from(i64::try_from(i).unwrap_or(i64::MAX))),
+        }
+    }
+
+    #[inline(never)]
+    fn make_array(&mut self, items: &[Operand], to: Slot) -> Res<bool> {
+        self.account(items.len() * size_of::<Value>())?;
+        let items = items.iter().map(|i| self.get(*i).clone()).collect();
+        self.make(Value::array(items), to)?;
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn make_set(&mut self, items: &[Operand], to: Slot) -> Res<bool> {
+        self.account(items.len() * size_of::<Value>())?;
+        let items = items.iter().map(|i| self.get(*i).clone()).collect();
+        self.make(Value::set(items), to)?;
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn make_object(&mut self, entries: &[(Operand, Operand)], to: Slot) -> Res<bool> {
+        self.account(entries.len() * 2 * size_of::<Value>())?;
+        let entries = entries
+            .iter()
+            .map(|(k, v)| (self.get(*k).clone(), self.get(*v).clone()))
+            .collect();
+        self.make(Value::object(entries), to)?;
+        Ok(true)
+    }
+
+    /// Whether a block has a solution.
+    #[inline(never)]
+    fn any(&mut self, block: &'a Block, _all: bool) -> Res<bool> {
+        let mut sink = Sink::found();
+        self.run(block, 0, &mut sink)?;
+        Ok(sink.is_found())
+    }
+
+    #[inline(never)]
+    fn every(&mut self, domain: Operand, key: Option<Slot>, value: Slot, block: &'a Block) -> Res<bool> {
+        let domain = self.get(domain);
+        match domain {
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    let index = match key {
+                        Some(_) => self.index(i)?,
+                        None => item,
+                    };
+                    if !self.holds_for(key, index, value, item, block)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Object(object) => {
+                for (k, v) in object.entries() {
+                    if !self.holds_for(key, k, value, v, block)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Set(set) => {
+                for item in set.items() {
+                    if !self.holds_for(key, item, value, item, block)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn holds_for(&mut self, key: Option<Slot>, k: &'a Value, value: Slot, v: &'a Value, block: &'a Block) -> Res<bool> {
+        self.step()?;
+        if let Some(key) = key {
+            self.set(key, k);
+        }
+        self.set(value, v);
+        self.any(block, false)
+    }
+}
+
+static TRUE: Value = Value::Bool(true);
+static FALSE: Value = Value::Bool(false);
+
+/// Indexes of short arrays need not be made.
+static SMALL: [Value; 16] = {
+    use crate::number::Number;
+    macro_rules! small {
+        ($($i:literal)*) => { [$(Value::Number(Number::Int($i))),*] };
+    }
+    small!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+};
+
+fn compare(how: Compare, a: &Value, b: &Value) -> bool {
+    match how {
+        Compare::Eq => a == b,
+        Compare::Ne => a != b,
+        Compare::Lt => a.cmp(b) == Ordering::Less,
+        Compare::Le => a.cmp(b) != Ordering::Greater,
+        Compare::Gt => a.cmp(b) == Ordering::Greater,
+        Compare::Ge => a.cmp(b) != Ordering::Less,
+    }
+}

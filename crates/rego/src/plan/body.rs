@@ -1,0 +1,851 @@
+//! Plans bodies: documents, views of partial rules, queries, expressions, closures.
+
+use super::ops::*;
+use super::tree::{Group, Member, Tree, scalar};
+use super::{QueryPlan, visit};
+use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
+use crate::builtins;
+use crate::compile::Query;
+use crate::error::{Code, Error};
+use crate::program::CompileOptions;
+use crate::value::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::SmolStr;
+
+/// What is known of the key of a partial rule where it is referred to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Pattern {
+    /// Nothing.
+    Any,
+    /// It is an argument.
+    Bound,
+    /// An array of so many items.
+    Array(Vec<Pattern>),
+    /// An object of exactly these keys.
+    Object(Vec<(Value, Pattern)>),
+}
+
+/// What planning leaves besides the documents.
+pub(super) struct Done {
+    pub consts: Vec<Value>,
+    pub locs: Vec<Loc>,
+    pub views: Vec<View>,
+    pub errors: Vec<Error>,
+}
+
+/// State of the whole program's planning.
+pub(super) struct Planner<'t> {
+    pub tree: &'t Tree<'t>,
+    trace: bool,
+    consts: Vec<Value>,
+    const_index: FxHashMap<Value, u32>,
+    locs: Vec<Loc>,
+    views: Vec<Option<View>>,
+    view_index: FxHashMap<(DocId, Pattern), u32>,
+    view_queue: Vec<(u32, DocId, Pattern)>,
+    pub errors: Vec<Error>,
+    /// Names and paths that some `with` replaces.
+    mocked: FxHashSet<String>,
+}
+
+/// State of planning one body.
+pub(super) struct Scope<'p, 't> {
+    pub p: &'p mut Planner<'t>,
+    pub env: FxHashMap<SmolStr, Operand>,
+    pub ops: Vec<Op>,
+    next: u32,
+    uses: FxHashMap<SmolStr, u32>,
+}
+
+/// The name of a call's operator: `count`, `json.filter`, `data.lib.f`.
+pub(super) fn operator(parts: &[Term]) -> String {
+    let mut out = String::new();
+    for part in parts {
+        let (TermValue::Var(s) | TermValue::String(s)) = &part.value else {
+            continue;
+        };
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(s);
+    }
+    out
+}
+
+impl<'t> Planner<'t> {
+    pub fn new(tree: &'t Tree<'t>, options: &CompileOptions) -> Planner<'t> {
+        let mut mocked = FxHashSet::default();
+        for rule in tree.groups.iter().flat_map(|g| &g.rules) {
+            visit::rule(rule.rule, &mut |item| {
+                if let visit::Item::With(with) = item
+                    && let TermValue::Ref(parts) = &with.target.value
+                {
+                    mocked.insert(operator(parts));
+                }
+            });
+        }
+        Planner {
+            tree,
+            trace: options.trace,
+            consts: Vec::new(),
+            const_index: FxHashMap::default(),
+            locs: Vec::new(),
+            views: Vec::new(),
+            view_index: FxHashMap::default(),
+            view_queue: Vec::new(),
+            errors: Vec::new(),
+            mocked,
+        }
+    }
+
+    /// Plans the views asked for and hands everything over.
+    pub fn finish(mut self) -> Done {
+        while let Some((id, doc, pattern)) = self.view_queue.pop() {
+            let view = self.view(doc, &pattern);
+            if let Some(place) = self.views.get_mut(id as usize) {
+                *place = Some(view);
+            }
+        }
+        Done {
+            consts: self.consts,
+            locs: self.locs,
+            views: self.views.into_iter().flatten().collect(),
+            errors: self.errors,
+        }
+    }
+
+    /// The operand of a constant.
+    pub fn constant(&mut self, value: Value) -> Operand {
+        // Equal numbers may be written differently and keep their text, so only what has one text is shared.
+        let share = match &value {
+            Value::Null | Value::Bool(_) | Value::String(_) => true,
+            Value::Number(n) => n.as_i64().is_some_and(|i| n.to_string() == i.to_string()),
+            _ => false,
+        };
+        if share && let Some(at) = self.const_index.get(&value) {
+            return Operand::Const(*at);
+        }
+        let at = self.consts.len() as u32;
+        if share {
+            self.const_index.insert(value.clone(), at);
+        }
+        self.consts.push(value);
+        Operand::Const(at)
+    }
+
+    /// The number of a place.
+    pub fn loc(&mut self, loc: &Loc) -> u32 {
+        if self.locs.last() != Some(loc) {
+            self.locs.push(loc.clone());
+        }
+        (self.locs.len() as u32).saturating_sub(1)
+    }
+
+    /// The view of a partial rule for a pattern.
+    pub fn view_for(&mut self, doc: DocId, pattern: Pattern) -> u32 {
+        if let Some(id) = self.view_index.get(&(doc, pattern.clone())) {
+            return *id;
+        }
+        let id = self.views.len() as u32;
+        self.views.push(None);
+        self.view_index.insert((doc, pattern.clone()), id);
+        self.view_queue.push((id, doc, pattern));
+        id
+    }
+
+    fn scope<'p>(&'p mut self, uses: FxHashMap<SmolStr, u32>, next: u32) -> Scope<'p, 't> {
+        Scope {
+            p: self,
+            env: FxHashMap::default(),
+            ops: Vec::new(),
+            next,
+            uses,
+        }
+    }
+
+    /// Plans all rules of one document.
+    pub fn doc(&mut self, group: &Group<'t>) -> Doc {
+        let last = single_value(group);
+        let mut defs = Vec::new();
+        let mut default = None;
+        let mut arity = 0;
+        for member in &group.rules {
+            let def = self.def(group.kind, member, last, None);
+            arity = member.rule.head.args.as_ref().map_or(arity, Vec::len);
+            if member.rule.default {
+                default = Some(def);
+            } else {
+                defs.push(def);
+            }
+        }
+        let memo = defs.iter().any(|d| d.chain.iter().any(|b| b.ops.iter().any(costly)));
+        Doc {
+            kind: group.kind,
+            path: group.path.clone(),
+            defs,
+            default,
+            arity,
+            memo,
+        }
+    }
+
+    fn view(&mut self, doc: DocId, pattern: &Pattern) -> View {
+        let mut defs = Vec::new();
+        let tree = self.tree;
+        if let Some(group) = tree.groups.get(doc as usize) {
+            for member in &group.rules {
+                defs.push(self.def(group.kind, member, false, Some(pattern)));
+            }
+        }
+        View {
+            doc,
+            defs,
+            ground: *pattern == Pattern::Bound,
+        }
+    }
+
+    fn def(&mut self, kind: Kind, member: &Member<'t>, last: bool, pattern: Option<&Pattern>) -> Def {
+        let mut chain = Vec::new();
+        let mut slots = 0;
+        let mut rule: Option<&Rule> = Some(member.rule);
+        while let Some(r) = rule {
+            let mut uses = FxHashMap::default();
+            visit::rule(r, &mut |item| {
+                if let visit::Item::Term(Term {
+                    value: TermValue::Var(name),
+                    ..
+                }) = item
+                {
+                    *uses.entry(name.clone()).or_insert(0) += 1;
+                }
+            });
+            let args = r.head.args.as_ref().or(member.rule.head.args.as_ref());
+            let arity = args.map_or(0, Vec::len) as u32;
+            let mut scope = self.scope(uses, arity.max(pattern.map_or(0, bound_count)));
+            if let Some(args) = args {
+                for (i, arg) in args.iter().enumerate() {
+                    scope.unify_value(Operand::Slot(i as u32), arg);
+                }
+            }
+            let mut possible = true;
+            if let Some(pattern) = pattern {
+                let mut next = 0;
+                possible = match kind {
+                    Kind::Set => r.head.key.as_ref().is_none_or(|k| scope.prebind(k, pattern, &mut next)),
+                    _ => match (member.below.first(), member.suffix.first()) {
+                        (Some(key), _) => {
+                            let key = scope.p.constant(key.clone());
+                            scope.prebind_const(key, pattern, &mut next)
+                        }
+                        (None, Some(key)) => scope.prebind(key, pattern, &mut next),
+                        (None, None) => true,
+                    },
+                };
+            }
+            scope.body(&r.body);
+            let end = match kind {
+                Kind::Complete | Kind::Function => {
+                    let of = scope.head_value(r);
+                    Op::Value { of, last }
+                }
+                Kind::Set => {
+                    let of = match &r.head.key {
+                        Some(k) => scope.eval(k),
+                        None => scope.head_value(r),
+                    };
+                    Op::Item { of }
+                }
+                Kind::Object => {
+                    let key = match (member.below.first(), member.suffix.first()) {
+                        (Some(key), _) => scope.p.constant(key.clone()),
+                        (None, Some(t)) => scope.eval(t),
+                        (None, None) => scope.p.constant(Value::Null),
+                    };
+                    let value = scope.head_value(r);
+                    Op::Entry { key, value }
+                }
+                Kind::Nested => {
+                    let mut path = Vec::new();
+                    for key in &member.below {
+                        path.push(scope.p.constant(key.clone()));
+                    }
+                    for t in &member.suffix {
+                        path.push(scope.eval(t));
+                    }
+                    let (leaf, set) = match &r.head.key {
+                        Some(k) => (scope.eval(k), true),
+                        None => (scope.head_value(r), false),
+                    };
+                    Op::Nested {
+                        path: path.into(),
+                        leaf,
+                        set,
+                    }
+                }
+            };
+            scope.ops.push(end);
+            let ops = std::mem::take(&mut scope.ops);
+            slots = slots.max(scope.next);
+            chain.push(if possible {
+                Block { ops }
+            } else {
+                Block { ops: vec![Op::Fail] }
+            });
+            rule = r.else_rule.as_deref();
+        }
+        Def {
+            chain,
+            slots,
+            loc: member.rule.loc.clone(),
+        }
+    }
+
+    /// Plans a query.
+    pub fn query(&mut self, query: &'t Query) -> QueryPlan {
+        let mut uses = FxHashMap::default();
+        let mut count = |item: visit::Item<'_>| {
+            if let visit::Item::Term(Term {
+                value: TermValue::Var(name),
+                ..
+            }) = item
+            {
+                *uses.entry(name.clone()).or_insert(0) += 1;
+            }
+        };
+        visit::body(&query.body, &mut count);
+        for t in &query.values {
+            visit::term(t, &mut count);
+        }
+        for (_, name) in &query.vars {
+            *uses.entry(SmolStr::new(name)).or_insert(0) += 1;
+        }
+        let mut scope = self.scope(uses, 0);
+        scope.body(&query.body);
+        let mut names = Vec::new();
+        let mut row = Vec::new();
+        for (name, lowered) in &query.vars {
+            if let Some(operand) = scope.env.get(lowered.as_str()) {
+                names.push(Value::string(name));
+                row.push(*operand);
+            }
+        }
+        for t in &query.values {
+            row.push(scope.eval(t));
+        }
+        scope.ops.push(Op::Row { slots: row.into() });
+        let ops = std::mem::take(&mut scope.ops);
+        QueryPlan {
+            block: Block { ops },
+            slots: scope.next,
+            names,
+        }
+    }
+}
+
+/// Whether all definitions give one and the same constant: the first success ends the search (OPA's early exit).
+fn single_value(group: &Group<'_>) -> bool {
+    let mut first: Option<Value> = None;
+    for member in &group.rules {
+        if member.rule.default {
+            continue;
+        }
+        let mut rule: Option<&Rule> = Some(member.rule);
+        while let Some(r) = rule {
+            let value = match &r.head.value {
+                Some(t) => match constant(t) {
+                    Some(v) => v,
+                    None => return false,
+                },
+                None => Value::Bool(true),
+            };
+            match &first {
+                Some(f) if *f != value => return false,
+                Some(_) => {}
+                None => first = Some(value),
+            }
+            rule = r.else_rule.as_deref();
+        }
+    }
+    true
+}
+
+/// Whether an operation makes remembering a function's answer worth the look into the table.
+fn costly(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Scan { .. }
+            | Op::Comprehension { .. }
+            | Op::Every { .. }
+            | Op::Dynamic { .. }
+            | Op::Package { .. }
+            | Op::With { .. }
+            | Op::Call {
+                callee: Callee::Function(_),
+                ..
+            }
+    ) || matches!(op, Op::Not { block, .. } if block.ops.iter().any(costly))
+}
+
+/// How many arguments a pattern has.
+fn bound_count(pattern: &Pattern) -> u32 {
+    match pattern {
+        Pattern::Any => 0,
+        Pattern::Bound => 1,
+        Pattern::Array(items) => items.iter().map(bound_count).sum(),
+        Pattern::Object(entries) => entries.iter().map(|e| bound_count(&e.1)).sum(),
+    }
+}
+
+/// The value of a term without variables, references, calls and comprehensions.
+pub(super) fn constant(t: &Term) -> Option<Value> {
+    match &t.value {
+        TermValue::Array(items) => Some(Value::array(items.iter().map(constant).collect::<Option<_>>()?)),
+        TermValue::Set(items) => Some(Value::set(items.iter().map(constant).collect::<Option<_>>()?)),
+        TermValue::Object(entries) => Some(Value::object(
+            entries
+                .iter()
+                .map(|(k, v)| Some((constant(k)?, constant(v)?)))
+                .collect::<Option<_>>()?,
+        )),
+        _ => scalar(t),
+    }
+}
+
+impl<'t> Scope<'_, 't> {
+    /// A new slot.
+    pub fn slot(&mut self) -> Slot {
+        let s = self.next;
+        self.next += 1;
+        s
+    }
+
+    /// A fault of an earlier stage: refused rather than run wrongly.
+    pub fn fault(&mut self, loc: &Loc, message: String) -> Operand {
+        self.p.errors.push(Error::new(Code::Internal, loc, message));
+        Operand::Const(0)
+    }
+
+    /// Whether a variable's value is never looked at but where it stands.
+    pub fn unused(&self, name: &str) -> bool {
+        self.uses.get(name).is_none_or(|n| *n <= 1)
+    }
+
+    fn head_value(&mut self, r: &Rule) -> Operand {
+        match &r.head.value {
+            Some(t) => self.eval(t),
+            None => self.p.constant(Value::Bool(true)),
+        }
+    }
+
+    /// Binds what is known of a head's key before its body runs; false: the two can never be equal.
+    fn prebind(&mut self, key: &Term, pattern: &Pattern, next: &mut u32) -> bool {
+        match (pattern, &key.value) {
+            (Pattern::Any, _) => true,
+            (Pattern::Bound, _) => {
+                let arg = Operand::Slot(*next);
+                *next += 1;
+                // A composite of what only the body binds is compared at the end, by who asks.
+                if self.matchable(key) {
+                    self.unify_value(arg, key);
+                }
+                true
+            }
+            (Pattern::Array(of), TermValue::Array(items)) => {
+                let mut possible = of.len() == items.len();
+                for (p, t) in of.iter().zip(items) {
+                    possible &= self.prebind(t, p, next);
+                }
+                possible
+            }
+            (Pattern::Object(of), TermValue::Object(entries)) => {
+                let keys: Option<Vec<(Value, &Term)>> = entries.iter().map(|(k, v)| Some((scalar(k)?, v))).collect();
+                let Some(keys) = keys else {
+                    *next += bound_count(pattern);
+                    return true;
+                };
+                let mut possible = of.len() == keys.len();
+                for (k, p) in of {
+                    match keys.iter().find(|e| e.0 == *k) {
+                        Some((_, t)) => possible &= self.prebind(t, p, next),
+                        None => {
+                            *next += bound_count(p);
+                            possible = false;
+                        }
+                    }
+                }
+                possible
+            }
+            (Pattern::Array(_) | Pattern::Object(_), v) => {
+                *next += bound_count(pattern);
+                matches!(
+                    v,
+                    TermValue::Var(_)
+                        | TermValue::Ref(_)
+                        | TermValue::Call(_)
+                        | TermValue::Array(_)
+                        | TermValue::Object(_)
+                ) && !matches!(
+                    (pattern, v),
+                    (Pattern::Array(_), TermValue::Object(_)) | (Pattern::Object(_), TermValue::Array(_))
+                )
+            }
+        }
+    }
+
+    /// As [`Scope::prebind`] for a key that is constant.
+    fn prebind_const(&mut self, key: Operand, pattern: &Pattern, next: &mut u32) -> bool {
+        match pattern {
+            Pattern::Any => true,
+            Pattern::Bound => {
+                let a = Operand::Slot(*next);
+                *next += 1;
+                self.ops.push(Op::Same { a, b: key });
+                true
+            }
+            _ => {
+                *next += bound_count(pattern);
+                false
+            }
+        }
+    }
+
+    /// Plans a body's expressions in order.
+    pub fn body(&mut self, body: &[Expr]) {
+        for e in body {
+            self.expr(e);
+        }
+    }
+
+    /// Plans into a block of its own; variables bound in it are gone after it.
+    fn block(&mut self, plan: impl FnOnce(&mut Self)) -> Block {
+        let env = self.env.clone();
+        let outer = std::mem::take(&mut self.ops);
+        plan(self);
+        self.env = env;
+        Block {
+            ops: std::mem::replace(&mut self.ops, outer),
+        }
+    }
+
+    fn mark(&mut self, loc: &Loc) {
+        if self.p.trace && loc.row > 0 {
+            let loc = self.p.loc(loc);
+            self.ops.push(Op::Mark { loc });
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) {
+        if !e.generated {
+            self.mark(&e.loc);
+        }
+        if e.with.is_empty() {
+            self.bare(e);
+        } else {
+            self.with(e);
+        }
+    }
+
+    /// An expression without its `with`.
+    fn bare(&mut self, e: &Expr) {
+        if e.negated {
+            let block = self.block(|s| {
+                s.kind(&e.kind, &e.loc);
+                s.ops.push(Op::Found { all: false });
+            });
+            self.ops.push(Op::Not {
+                block: Box::new(block),
+                all: false,
+            });
+        } else {
+            self.kind(&e.kind, &e.loc);
+        }
+    }
+
+    fn kind(&mut self, kind: &ExprKind, loc: &Loc) {
+        match kind {
+            ExprKind::Term(t) => {
+                let of = self.eval(t);
+                self.ops.push(Op::Truthy { of });
+            }
+            ExprKind::Call(terms) => {
+                self.call(terms, loc, true);
+            }
+            ExprKind::Some(terms) => {
+                if let [
+                    Term {
+                        value: TermValue::Call(parts),
+                        ..
+                    },
+                ] = terms.as_slice()
+                {
+                    match parts.as_slice() {
+                        [_, value, domain] => self.each(None, value, domain),
+                        [_, key, value, domain] => self.each(Some(key), value, domain),
+                        _ => {}
+                    }
+                }
+            }
+            ExprKind::Every(every) => {
+                let domain = self.eval(&every.domain);
+                let value = self.slot();
+                let mut key_slot = None;
+                let block = self.block(|s| {
+                    if let Some(key) = &every.key {
+                        let unused = matches!(&key.value, TermValue::Var(name) if s.unused(name));
+                        if !unused {
+                            let slot = s.slot();
+                            key_slot = Some(slot);
+                            s.unify_value(Operand::Slot(slot), key);
+                        }
+                    }
+                    s.unify_value(Operand::Slot(value), &every.value);
+                    s.body(&every.body);
+                    s.ops.push(Op::Found { all: false });
+                });
+                self.ops.push(Op::Every {
+                    domain,
+                    key: key_slot,
+                    value,
+                    block: Box::new(block),
+                });
+            }
+            ExprKind::Not(body) => {
+                let block = self.block(|s| {
+                    s.body(body);
+                    s.ops.push(Op::Found { all: true });
+                });
+                self.ops.push(Op::Not {
+                    block: Box::new(block),
+                    all: true,
+                });
+            }
+        }
+    }
+
+    /// `some key, value in domain`.
+    fn each(&mut self, key: Option<&Term>, value: &Term, domain: &Term) {
+        let from = self.eval(domain);
+        let item = self.slot();
+        let key_slot = key.map(|_| self.slot());
+        self.ops.push(Op::Scan {
+            from,
+            key: key_slot,
+            value: item,
+        });
+        if let (Some(key), Some(slot)) = (key, key_slot) {
+            self.unify_value(Operand::Slot(slot), key);
+        }
+        self.unify_value(Operand::Slot(item), value);
+    }
+
+    /// An expression under `with`: values outside, the expression in a block, what it binds handed on.
+    fn with(&mut self, e: &Expr) {
+        let mut targets = Vec::new();
+        for w in &e.with {
+            let Some(target) = self.target(&w.target) else {
+                self.fault(&w.loc, "with target is not input, data or a function".to_string());
+                continue;
+            };
+            let value = match (&target, &w.value.value) {
+                (Target::Call(_), TermValue::Ref(parts)) => match self.p.callee(parts) {
+                    Some(callee) => Replacement::Call(callee),
+                    None => Replacement::Value(self.eval(&w.value)),
+                },
+                _ => Replacement::Value(self.eval(&w.value)),
+            };
+            targets.push((target, value));
+        }
+        let before = self.env.clone();
+        let outer = std::mem::take(&mut self.ops);
+        self.bare(e);
+        let mut outs: Vec<Slot> = Vec::new();
+        for (name, operand) in &self.env {
+            if let Operand::Slot(s) = operand
+                && !before.contains_key(name)
+                && !outs.contains(s)
+            {
+                outs.push(*s);
+            }
+        }
+        outs.sort_unstable();
+        self.ops.push(Op::Row {
+            slots: outs.iter().map(|s| Operand::Slot(*s)).collect(),
+        });
+        let block = Block {
+            ops: std::mem::replace(&mut self.ops, outer),
+        };
+        let loc = self.p.loc(&e.loc);
+        self.ops.push(Op::With {
+            targets: targets.into(),
+            block: Box::new(block),
+            outs: outs.into(),
+            loc,
+        });
+    }
+
+    fn target(&mut self, t: &Term) -> Option<Target> {
+        let parts = match &t.value {
+            TermValue::Ref(parts) => parts.as_slice(),
+            TermValue::Var(_) => std::slice::from_ref(t),
+            _ => return None,
+        };
+        let (head, rest) = parts.split_first()?;
+        let keys = || rest.iter().map(scalar).collect::<Option<Vec<Value>>>();
+        match &head.value {
+            TermValue::Var(name) if name == "input" => Some(Target::Input(keys()?)),
+            TermValue::Var(name) if name == "data" => match self.p.callee(parts) {
+                Some(callee) => Some(Target::Call(callee)),
+                None => Some(Target::Data(keys()?)),
+            },
+            _ => Some(Target::Call(self.p.callee(parts)?)),
+        }
+    }
+
+    /// A comprehension.
+    pub fn comprehension(&mut self, t: &Term) -> Operand {
+        let loc = self.p.loc(&t.loc);
+        let to = self.slot();
+        let (collect, block) = match &t.value {
+            TermValue::ArrayCompr(head, body) | TermValue::SetCompr(head, body) => {
+                let block = self.block(|s| {
+                    s.body(body);
+                    let of = s.eval(head);
+                    s.ops.push(Op::Item { of });
+                });
+                let array = matches!(&t.value, TermValue::ArrayCompr(..));
+                (if array { Collect::Array } else { Collect::Set }, block)
+            }
+            TermValue::ObjectCompr(key, value, body) => {
+                let block = self.block(|s| {
+                    s.body(body);
+                    let key = s.eval(key);
+                    let value = s.eval(value);
+                    s.ops.push(Op::Entry { key, value });
+                });
+                (Collect::Object, block)
+            }
+            _ => return self.fault(&t.loc, "not a comprehension".to_string()),
+        };
+        self.ops.push(Op::Comprehension {
+            collect,
+            block: Box::new(block),
+            to,
+            loc,
+        });
+        Operand::Slot(to)
+    }
+
+    /// A call; as a statement it must hold. Gives the result when there is one to use.
+    pub fn call(&mut self, terms: &[Term], loc: &Loc, statement: bool) -> Operand {
+        let Some((op, args)) = terms.split_first() else {
+            return self.fault(loc, "call without operator".to_string());
+        };
+        let parts = match &op.value {
+            TermValue::Ref(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(op),
+        };
+        let name = operator(parts);
+        match (name.as_str(), args) {
+            ("eq" | "assign", [a, b]) if statement => {
+                self.unify(a, b);
+                return Operand::Const(0);
+            }
+            ("internal.print", [arg]) => {
+                let args = self.eval(arg);
+                let loc = self.p.loc(loc);
+                self.ops.push(Op::Print { args, loc });
+                return Operand::Const(0);
+            }
+            _ => {}
+        }
+        let how = match name.as_str() {
+            "equal" | "eq" => Some(Compare::Eq),
+            "neq" => Some(Compare::Ne),
+            "lt" => Some(Compare::Lt),
+            "lte" => Some(Compare::Le),
+            "gt" => Some(Compare::Gt),
+            "gte" => Some(Compare::Ge),
+            _ => None,
+        };
+        let mocked = self.p.mocked.contains(&name);
+        if let (Some(how), [a, b, out @ ..], false) = (how, args, mocked) {
+            let a = self.eval(a);
+            let b = self.eval(b);
+            if statement && out.is_empty() {
+                self.ops.push(Op::Compare { how, a, b });
+                return Operand::Const(0);
+            }
+            let to = self.slot();
+            self.ops.push(Op::CompareTo { how, a, b, to });
+            if let Some(out) = out.first() {
+                self.unify_value(Operand::Slot(to), out);
+            }
+            return Operand::Slot(to);
+        }
+        let Some(callee) = self.p.callee(parts) else {
+            self.p.errors.push(Error::new(
+                Code::Unsupported,
+                loc,
+                format!("function {name} is not supported"),
+            ));
+            return Operand::Const(0);
+        };
+        let (arity, relation, void) = match callee {
+            Callee::Builtin(b) => (
+                b.arity().unwrap_or(args.len()),
+                b.relation,
+                matches!(&b.declared, crate::types::Type::Function(_, _, None)),
+            ),
+            Callee::Function(d) => (self.p.arity(d), false, false),
+        };
+        let given: Vec<Operand> = args.iter().take(arity).map(|a| self.eval(a)).collect();
+        let loc_id = self.p.loc(loc);
+        let to = self.slot();
+        self.ops.push(Op::Call {
+            callee,
+            args: given.into(),
+            to,
+            mockable: mocked,
+            loc: loc_id,
+        });
+        let mut result = Operand::Slot(to);
+        if relation {
+            let value = self.slot();
+            self.ops.push(Op::Scan {
+                from: result,
+                key: None,
+                value,
+            });
+            result = Operand::Slot(value);
+        }
+        match args.get(arity) {
+            Some(out) => self.unify_value(result, out),
+            None if statement && !void => self.ops.push(Op::Truthy { of: result }),
+            None => {}
+        }
+        result
+    }
+}
+
+impl Planner<'_> {
+    /// The function an operator names.
+    pub fn callee(&self, parts: &[Term]) -> Option<Callee> {
+        let (head, rest) = parts.split_first()?;
+        if matches!(&head.value, TermValue::Var(v) if v == "data") {
+            let path: Vec<Value> = rest.iter().map(scalar).collect::<Option<_>>()?;
+            let doc = self.tree.doc_at(&path)?;
+            let group = self.tree.groups.get(doc as usize)?;
+            return (group.kind == Kind::Function).then_some(Callee::Function(doc));
+        }
+        builtins::find(&operator(parts)).map(Callee::Builtin)
+    }
+
+    fn arity(&self, doc: DocId) -> usize {
+        self.tree
+            .groups
+            .get(doc as usize)
+            .and_then(|g| g.rules.first())
+            .and_then(|m| m.rule.head.args.as_ref())
+            .map_or(0, Vec::len)
+    }
+}

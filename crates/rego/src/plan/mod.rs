@@ -1,0 +1,78 @@
+//! From lowered rules to a plan over numbered slots (`docs/design/evaluator.md`).
+
+mod body;
+mod ops;
+mod reads;
+mod term;
+mod tree;
+mod visit;
+
+pub(crate) use ops::*;
+
+use crate::ast::Loc;
+use crate::builtins::Cache;
+use crate::compile::Compiled;
+use crate::error::Error;
+use crate::program::{CompileOptions, Reads};
+use crate::value::Value;
+
+/// The plan of a program: immutable, read by every evaluation.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Constants of all blocks.
+    pub consts: Vec<Value>,
+    /// Places in sources, named by operations.
+    pub locs: Vec<Loc>,
+    /// The document tree; node 0 is `data`.
+    pub nodes: Vec<Node>,
+    pub docs: Vec<Doc>,
+    pub views: Vec<View>,
+    pub queries: Vec<QueryPlan>,
+    /// What each document and each query reads.
+    pub reads: ReadTable,
+    /// Compiled patterns of built-ins.
+    pub cache: Cache,
+}
+
+/// A query's plan.
+#[derive(Debug)]
+pub(crate) struct QueryPlan {
+    pub block: Block,
+    pub slots: u32,
+    /// Names of the bindings, the first columns of a row; values of expressions follow.
+    pub names: Vec<Value>,
+}
+
+/// What can be read, per document and query (already transitive).
+#[derive(Debug, Default)]
+pub(crate) struct ReadTable {
+    pub docs: Vec<Reads>,
+    pub queries: Vec<Reads>,
+}
+
+/// Plans all rules and queries.
+pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan, Vec<Error>> {
+    let mut tree = tree::build(&compiled);
+    let mut planner = body::Planner::new(&tree, options);
+    let mut docs = Vec::new();
+    for group in &tree.groups {
+        docs.push(planner.doc(group));
+    }
+    let queries = compiled.queries.iter().map(|q| planner.query(q)).collect();
+    let reads = reads::table(&compiled, &tree);
+    let done = planner.finish();
+    if !done.errors.is_empty() {
+        return Err(done.errors);
+    }
+    let nodes = std::mem::take(&mut tree.nodes);
+    Ok(Plan {
+        consts: done.consts,
+        locs: done.locs,
+        nodes,
+        docs,
+        views: done.views,
+        queries,
+        reads,
+        cache: Cache::default(),
+    })
+}
