@@ -102,6 +102,9 @@ impl Loaded {
                 problems.push(problem.clone());
             }
         }
+        for problem in &mut problems {
+            self.sources.within(problem);
+        }
         if problems.is_empty() {
             self.tell_skipped();
             return Ok(set);
