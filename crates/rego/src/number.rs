@@ -4,6 +4,7 @@
 //! [`crate::softfloat`], 64 bits of mantissa. No exponent, however large, costs more than the text is long.
 
 use crate::softfloat::Soft;
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub enum Number {
 /// A number that is not a plain 64-bit integer.
 #[derive(Clone, Debug)]
 pub struct Decimal {
-    text: Box<str>,
+    text: SmolStr,
     /// Significant decimal digits where they cannot be read off the text (hexadecimal floats).
     digits: Option<Box<str>>,
     negative: bool,

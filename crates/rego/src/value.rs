@@ -59,6 +59,20 @@ impl Object {
         Object { entries }
     }
 
+    /// [`Object::from_entries`] where all keys are strings, which are then compared as such.
+    pub(crate) fn from_named(mut entries: Vec<(Value, Value)>) -> Object {
+        fn name(e: &(Value, Value)) -> &str {
+            e.0.as_str().unwrap_or("")
+        }
+        if !entries.is_sorted_by(|a, b| name(a) < name(b)) {
+            entries.sort_by(|a, b| name(a).cmp(name(b)));
+            if entries.windows(2).any(|w| matches!(w, [a, b] if name(a) == name(b))) {
+                return Object::from_entries(entries);
+            }
+        }
+        Object { entries }
+    }
+
     /// The value at a key.
     pub fn get(&self, key: &Value) -> Option<&Value> {
         if let Value::String(s) = key {
