@@ -12,8 +12,6 @@ use regent_rego::ast::Loc;
 use regent_rego::{Entry, Program, Reads, Value};
 use std::sync::Arc;
 
-#[cfg(test)]
-pub(crate) use rego::modules;
 pub(crate) use rego::{compile_options, ref_text, walk_refs};
 
 /// Gatekeeper's one target.

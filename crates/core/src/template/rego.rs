@@ -61,7 +61,7 @@ pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Com
 }
 
 /// The modules of a template, moved to where Gatekeeper has them, with the hook.
-pub(crate) fn modules(sources: &Sources, options: &CompileOptions) -> Result<Vec<Module>, LoadError> {
+fn modules(sources: &Sources, options: &CompileOptions) -> Result<Vec<Module>, LoadError> {
     let version = if sources.v1 { RegoVersion::V1 } else { RegoVersion::V0 };
     let mut main = parse::parse_module("template", &sources.main.0, version)
         .map_err(|e| invalid(sources, "template", &sources.main.0, &e))?;
