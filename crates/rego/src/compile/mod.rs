@@ -195,6 +195,7 @@ impl Compiler<'_> {
 
     /// What can never hold (`rego_type_error`); the types are kept for queries.
     fn check_types(&mut self) {
+        self.check_callees();
         let (types, errors) = typecheck::check(&self.modules, &self.rewritten);
         self.types = types;
         self.add(errors);

@@ -186,7 +186,7 @@ impl Compiler<'_> {
 
 /// Whether the rules of v1 hold for a module.
 pub(super) fn is_v1(module: &Module) -> bool {
-    module.version != crate::ast::RegoVersion::V0
+    module.version == crate::ast::RegoVersion::V1
 }
 
 fn overrides(module: &Module) -> Vec<Error> {
