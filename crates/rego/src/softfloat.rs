@@ -270,15 +270,6 @@ impl Soft {
         Some(num_bigint::BigInt::from_biguint(sign, m))
     }
 
-    /// Nearest double.
-    pub(crate) fn to_f64(self) -> f64 {
-        match self.text() {
-            Some(t) => t.parse().unwrap_or(f64::NAN),
-            None if self.negative => f64::NEG_INFINITY,
-            None => f64::INFINITY,
-        }
-    }
-
     /// As OPA writes results: an integer in plain digits; else the shortest text that reads back, with an exponent
     /// below 1e-4 and from 1e6 up. `None`: an integer with too many digits.
     pub(crate) fn text(self) -> Option<String> {

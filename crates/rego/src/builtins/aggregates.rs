@@ -98,9 +98,7 @@ fn all(_: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 fn any_true(_: &mut dyn Host, args: &[&Value]) -> Answer {
-    Ok(Some(Value::Bool(
-        items(args, 1)?.iter().any(|v| *v == Value::Bool(true)),
-    )))
+    Ok(Some(Value::Bool(items(args, 1)?.contains(&Value::Bool(true)))))
 }
 
 fn member(_: &mut dyn Host, args: &[&Value]) -> Answer {

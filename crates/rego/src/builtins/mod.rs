@@ -75,8 +75,10 @@ pub trait Host {
 /// Compiled patterns and the like, shared by all evaluations of a program, bounded.
 #[derive(Default)]
 pub struct Cache {
-    entries: Mutex<FxHashMap<(&'static str, String), Arc<dyn Any + Send + Sync>>>,
+    entries: Mutex<FxHashMap<(&'static str, String), Kept>>,
 }
+
+type Kept = Arc<dyn Any + Send + Sync>;
 
 /// Entries kept at most; beyond it the cache starts anew (as cheap as any choice, and never wrong).
 const CACHE_ENTRIES: usize = 512;

@@ -259,7 +259,7 @@ impl<'a> Scan<'a> {
 /// What ended a list of nodes.
 enum End {
     Text,
-    End,
+    Close,
     Else(Vec<Token>),
 }
 
@@ -312,7 +312,7 @@ impl Parser {
             }
             tokens.tokens.next();
             match keyword.as_str() {
-                "end" => return Ok((out, End::End)),
+                "end" => return Ok((out, End::Close)),
                 "else" => return Ok((out, End::Else(tokens.tokens.collect()))),
                 "break" | "continue" if self.loops == 0 => {
                     return self.fault(format!("{{{{{keyword}}}}} outside {{{{range}}}}"));
@@ -358,7 +358,7 @@ impl Parser {
     /// Nodes up to an `end` without `else`.
     fn body(&mut self, depth: usize) -> Result<Vec<Node>, String> {
         match self.nodes(depth + 1)? {
-            (nodes, End::End) => Ok(nodes),
+            (nodes, End::Close) => Ok(nodes),
             (_, End::Else(_)) => self.fault("unexpected {{else}}"),
             (_, End::Text) => self.fault("unexpected EOF"),
         }
@@ -374,7 +374,7 @@ impl Parser {
         self.loops -= usize::from(keyword == "range");
         let otherwise = match end {
             End::Text => return self.fault("unexpected EOF"),
-            End::End => Vec::new(),
+            End::Close => Vec::new(),
             End::Else(tokens) => {
                 let mut tokens = Tokens {
                     tokens: tokens.into_iter().peekable(),
