@@ -171,12 +171,30 @@ impl Program {
     }
 
     /// What an entry can read.
-    pub fn reads(&self, _entry: Entry) -> Reads {
-        // Until programs are looked into: everything, so that nobody leaves out what a policy needs.
-        Reads {
-            input: vec![Vec::new()],
-            data: vec![Vec::new()],
-            nondeterministic: true,
+    pub fn reads(&self, entry: Entry) -> Reads {
+        let table = &self.plan.reads;
+        let Some(path) = self.path(entry) else {
+            return table.queries.get(entry.0 as usize).cloned().unwrap_or_default();
+        };
+        let mut reads = Reads::default();
+        let mut ruled = false;
+        for (doc, of) in self.plan.docs.iter().zip(&table.docs) {
+            if doc.path.starts_with(&path) || path.starts_with(&doc.path) {
+                ruled |= path.starts_with(&doc.path);
+                reads.input.extend(of.input.iter().cloned());
+                reads.data.extend(of.data.iter().cloned());
+                reads.nondeterministic |= of.nondeterministic;
+            }
         }
+        if !ruled {
+            reads
+                .data
+                .push(path.iter().filter_map(|k| k.as_str().map(str::to_owned)).collect());
+        }
+        for paths in [&mut reads.input, &mut reads.data] {
+            paths.sort();
+            paths.dedup();
+        }
+        reads
     }
 }

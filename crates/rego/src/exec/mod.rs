@@ -237,11 +237,6 @@ impl<'a> Exec<'a> {
                         None => false,
                     }
                 }
-                Op::Copy { from, to } => {
-                    let value = self.get(*from);
-                    self.set(*to, value);
-                    true
-                }
                 Op::Same { a, b } => self.get(*a) == self.get(*b),
                 Op::ArrayLen { of, len } => matches!(self.get(*of), Value::Array(a) if a.len() == *len),
                 Op::ObjectLen { of, len } => matches!(self.get(*of), Value::Object(o) if o.len() == *len),

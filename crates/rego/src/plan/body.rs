@@ -27,15 +27,15 @@ pub(super) enum Pattern {
 
 /// What planning leaves besides the documents.
 pub(super) struct Done {
-    pub consts: Vec<Value>,
-    pub locs: Vec<Loc>,
-    pub views: Vec<View>,
-    pub errors: Vec<Error>,
+    pub(crate) consts: Vec<Value>,
+    pub(crate) locs: Vec<Loc>,
+    pub(crate) views: Vec<View>,
+    pub(crate) errors: Vec<Error>,
 }
 
 /// State of the whole program's planning.
 pub(super) struct Planner<'t> {
-    pub tree: &'t Tree<'t>,
+    pub(crate) tree: &'t Tree<'t>,
     trace: bool,
     consts: Vec<Value>,
     const_index: FxHashMap<Value, u32>,
@@ -43,16 +43,16 @@ pub(super) struct Planner<'t> {
     views: Vec<Option<View>>,
     view_index: FxHashMap<(DocId, Pattern), u32>,
     view_queue: Vec<(u32, DocId, Pattern)>,
-    pub errors: Vec<Error>,
+    pub(crate) errors: Vec<Error>,
     /// Names and paths that some `with` replaces.
     mocked: FxHashSet<String>,
 }
 
 /// State of planning one body.
 pub(super) struct Scope<'p, 't> {
-    pub p: &'p mut Planner<'t>,
-    pub env: FxHashMap<SmolStr, Operand>,
-    pub ops: Vec<Op>,
+    pub(crate) p: &'p mut Planner<'t>,
+    pub(crate) env: FxHashMap<SmolStr, Operand>,
+    pub(crate) ops: Vec<Op>,
     next: u32,
     uses: FxHashMap<SmolStr, u32>,
 }
@@ -73,7 +73,7 @@ pub(super) fn operator(parts: &[Term]) -> String {
 }
 
 impl<'t> Planner<'t> {
-    pub fn new(tree: &'t Tree<'t>, options: &CompileOptions) -> Planner<'t> {
+    pub(crate) fn new(tree: &'t Tree<'t>, options: &CompileOptions) -> Planner<'t> {
         let mut mocked = FxHashSet::default();
         for rule in tree.groups.iter().flat_map(|g| &g.rules) {
             visit::rule(rule.rule, &mut |item| {
@@ -99,7 +99,7 @@ impl<'t> Planner<'t> {
     }
 
     /// Plans the views asked for and hands everything over.
-    pub fn finish(mut self) -> Done {
+    pub(crate) fn finish(mut self) -> Done {
         while let Some((id, doc, pattern)) = self.view_queue.pop() {
             let view = self.view(doc, &pattern);
             if let Some(place) = self.views.get_mut(id as usize) {
@@ -115,7 +115,7 @@ impl<'t> Planner<'t> {
     }
 
     /// The operand of a constant.
-    pub fn constant(&mut self, value: Value) -> Operand {
+    pub(crate) fn constant(&mut self, value: Value) -> Operand {
         // Equal numbers may be written differently and keep their text, so only what has one text is shared.
         let share = match &value {
             Value::Null | Value::Bool(_) | Value::String(_) => true,
@@ -134,7 +134,7 @@ impl<'t> Planner<'t> {
     }
 
     /// The number of a place.
-    pub fn loc(&mut self, loc: &Loc) -> u32 {
+    pub(crate) fn loc(&mut self, loc: &Loc) -> u32 {
         if self.locs.last() != Some(loc) {
             self.locs.push(loc.clone());
         }
@@ -142,7 +142,7 @@ impl<'t> Planner<'t> {
     }
 
     /// The view of a partial rule for a pattern.
-    pub fn view_for(&mut self, doc: DocId, pattern: Pattern) -> u32 {
+    pub(crate) fn view_for(&mut self, doc: DocId, pattern: Pattern) -> u32 {
         if let Some(id) = self.view_index.get(&(doc, pattern.clone())) {
             return *id;
         }
@@ -164,14 +164,12 @@ impl<'t> Planner<'t> {
     }
 
     /// Plans all rules of one document.
-    pub fn doc(&mut self, group: &Group<'t>) -> Doc {
+    pub(crate) fn doc(&mut self, group: &Group<'t>) -> Doc {
         let last = single_value(group);
         let mut defs = Vec::new();
         let mut default = None;
-        let mut arity = 0;
         for member in &group.rules {
             let def = self.def(group.kind, member, last, None);
-            arity = member.rule.head.args.as_ref().map_or(arity, Vec::len);
             if member.rule.default {
                 default = Some(def);
             } else {
@@ -184,7 +182,6 @@ impl<'t> Planner<'t> {
             path: group.path.clone(),
             defs,
             default,
-            arity,
             memo,
         }
     }
@@ -301,7 +298,7 @@ impl<'t> Planner<'t> {
     }
 
     /// Plans a query.
-    pub fn query(&mut self, query: &'t Query) -> QueryPlan {
+    pub(crate) fn query(&mut self, query: &'t Query) -> QueryPlan {
         let mut uses = FxHashMap::default();
         let mut count = |item: visit::Item<'_>| {
             if let visit::Item::Term(Term {
@@ -413,20 +410,20 @@ pub(super) fn constant(t: &Term) -> Option<Value> {
 
 impl<'t> Scope<'_, 't> {
     /// A new slot.
-    pub fn slot(&mut self) -> Slot {
+    pub(crate) fn slot(&mut self) -> Slot {
         let s = self.next;
         self.next += 1;
         s
     }
 
     /// A fault of an earlier stage: refused rather than run wrongly.
-    pub fn fault(&mut self, loc: &Loc, message: String) -> Operand {
+    pub(crate) fn fault(&mut self, loc: &Loc, message: String) -> Operand {
         self.p.errors.push(Error::new(Code::Internal, loc, message));
         Operand::Const(0)
     }
 
     /// Whether a variable's value is never looked at but where it stands.
-    pub fn unused(&self, name: &str) -> bool {
+    pub(crate) fn unused(&self, name: &str) -> bool {
         self.uses.get(name).is_none_or(|n| *n <= 1)
     }
 
@@ -510,7 +507,7 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// Plans a body's expressions in order.
-    pub fn body(&mut self, body: &[Expr]) {
+    pub(crate) fn body(&mut self, body: &[Expr]) {
         for e in body {
             self.expr(e);
         }
@@ -702,7 +699,7 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// A comprehension.
-    pub fn comprehension(&mut self, t: &Term) -> Operand {
+    pub(crate) fn comprehension(&mut self, t: &Term) -> Operand {
         let loc = self.p.loc(&t.loc);
         let to = self.slot();
         let (collect, block) = match &t.value {
@@ -736,7 +733,7 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// A call; as a statement it must hold. Gives the result when there is one to use.
-    pub fn call(&mut self, terms: &[Term], loc: &Loc, statement: bool) -> Operand {
+    pub(crate) fn call(&mut self, terms: &[Term], loc: &Loc, statement: bool) -> Operand {
         let Some((op, args)) = terms.split_first() else {
             return self.fault(loc, "call without operator".to_string());
         };
@@ -829,7 +826,7 @@ impl<'t> Scope<'_, 't> {
 
 impl Planner<'_> {
     /// The function an operator names.
-    pub fn callee(&self, parts: &[Term]) -> Option<Callee> {
+    pub(crate) fn callee(&self, parts: &[Term]) -> Option<Callee> {
         let (head, rest) = parts.split_first()?;
         if matches!(&head.value, TermValue::Var(v) if v == "data") {
             let path: Vec<Value> = rest.iter().map(scalar).collect::<Option<_>>()?;

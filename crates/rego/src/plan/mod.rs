@@ -20,34 +20,34 @@ use crate::value::Value;
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Constants of all blocks.
-    pub consts: Vec<Value>,
+    pub(crate) consts: Vec<Value>,
     /// Places in sources, named by operations.
-    pub locs: Vec<Loc>,
+    pub(crate) locs: Vec<Loc>,
     /// The document tree; node 0 is `data`.
-    pub nodes: Vec<Node>,
-    pub docs: Vec<Doc>,
-    pub views: Vec<View>,
-    pub queries: Vec<QueryPlan>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) docs: Vec<Doc>,
+    pub(crate) views: Vec<View>,
+    pub(crate) queries: Vec<QueryPlan>,
     /// What each document and each query reads.
-    pub reads: ReadTable,
+    pub(crate) reads: ReadTable,
     /// Compiled patterns of built-ins.
-    pub cache: Cache,
+    pub(crate) cache: Cache,
 }
 
 /// A query's plan.
 #[derive(Debug)]
 pub(crate) struct QueryPlan {
-    pub block: Block,
-    pub slots: u32,
+    pub(crate) block: Block,
+    pub(crate) slots: u32,
     /// Names of the bindings, the first columns of a row; values of expressions follow.
-    pub names: Vec<Value>,
+    pub(crate) names: Vec<Value>,
 }
 
 /// What can be read, per document and query (already transitive).
 #[derive(Debug, Default)]
 pub(crate) struct ReadTable {
-    pub docs: Vec<Reads>,
-    pub queries: Vec<Reads>,
+    pub(crate) docs: Vec<Reads>,
+    pub(crate) queries: Vec<Reads>,
 }
 
 /// Plans all rules and queries.

@@ -106,8 +106,6 @@ pub(crate) enum Op {
         key: Option<Slot>,
         value: Slot,
     },
-    /// A copy; the slot is bound in several ways.
-    Copy { from: Operand, to: Slot },
     /// Two values are equal.
     Same { a: Operand, b: Operand },
     /// Is an array of so many items.
@@ -200,18 +198,18 @@ pub(crate) enum Op {
 /// Operations in order; the last one is an end.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    pub ops: Vec<Op>,
+    pub(crate) ops: Vec<Op>,
 }
 
 /// One way to define a document: a body, and what is tried when it gives nothing.
 #[derive(Debug)]
 pub(crate) struct Def {
     /// Body, then each `else`.
-    pub chain: Vec<Block>,
+    pub(crate) chain: Vec<Block>,
     /// Slots of the frame.
-    pub slots: u32,
+    pub(crate) slots: u32,
     /// For conflicts.
-    pub loc: Loc,
+    pub(crate) loc: Loc,
 }
 
 /// What kind of document rules make.
@@ -232,40 +230,38 @@ pub(crate) enum Kind {
 /// All rules of one name.
 #[derive(Debug)]
 pub(crate) struct Doc {
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Path below `data`.
-    pub path: Vec<Value>,
-    pub defs: Vec<Def>,
+    pub(crate) path: Vec<Value>,
+    pub(crate) defs: Vec<Def>,
     /// `default`.
-    pub default: Option<Def>,
-    /// Arguments of a function.
-    pub arity: usize,
+    pub(crate) default: Option<Def>,
     /// Whether remembering a function's answers is worth it.
-    pub memo: bool,
+    pub(crate) memo: bool,
 }
 
 /// A partial rule with part of its keys known: its bodies begin with what is known.
 #[derive(Debug)]
 pub(crate) struct View {
-    pub doc: DocId,
-    pub defs: Vec<Def>,
+    pub(crate) doc: DocId,
+    pub(crate) defs: Vec<Def>,
     /// The only argument is the whole key: answers may be remembered.
-    pub ground: bool,
+    pub(crate) ground: bool,
 }
 
 /// A node of the document tree.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     /// Sorted by key.
-    pub children: Vec<(Value, NodeId)>,
-    pub doc: Option<DocId>,
+    pub(crate) children: Vec<(Value, NodeId)>,
+    pub(crate) doc: Option<DocId>,
     /// Path below `data`.
-    pub path: Vec<Value>,
+    pub(crate) path: Vec<Value>,
 }
 
 impl Node {
     /// The child at a key.
-    pub fn child(&self, key: &Value) -> Option<NodeId> {
+    pub(crate) fn child(&self, key: &Value) -> Option<NodeId> {
         let at = self.children.binary_search_by(|c| c.0.cmp(key)).ok()?;
         self.children.get(at).map(|c| c.1)
     }

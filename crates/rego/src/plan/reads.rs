@@ -1,10 +1,126 @@
-//! What a program can read, over-approximated.
+//! What a program can read, over-approximated: paths below `input` and base `data`, cut at the first step that is not a
+//! constant string. Follows references to rules, whatever part of them is meant.
 
 use super::ReadTable;
-use super::tree::Tree;
+use super::body::operator;
+use super::tree::{Tree, scalar};
+use super::visit::{self, Item};
+use crate::ast::{Term, TermValue};
+use crate::builtins;
 use crate::compile::Compiled;
+use crate::program::Reads;
+use crate::value::Value;
+
+/// What a body reads itself, and which documents it refers to.
+#[derive(Default)]
+struct Own {
+    reads: Reads,
+    docs: Vec<usize>,
+}
 
 /// Reads of all documents and queries.
-pub(super) fn table(_compiled: &Compiled, _tree: &Tree<'_>) -> ReadTable {
-    ReadTable::default()
+pub(super) fn table(compiled: &Compiled, tree: &Tree<'_>) -> ReadTable {
+    let docs: Vec<Own> = tree
+        .groups
+        .iter()
+        .map(|group| {
+            let mut own = Own::default();
+            for member in &group.rules {
+                visit::rule(member.rule, &mut |item| own.see(item, tree));
+            }
+            own
+        })
+        .collect();
+    let queries: Vec<Own> = compiled
+        .queries
+        .iter()
+        .map(|query| {
+            let mut own = Own::default();
+            visit::body(&query.body, &mut |item| own.see(item, tree));
+            own
+        })
+        .collect();
+    ReadTable {
+        docs: (0..docs.len())
+            .map(|i| whole(&docs, vec![i], Reads::default()))
+            .collect(),
+        queries: queries
+            .iter()
+            .map(|q| whole(&docs, q.docs.clone(), q.reads.clone()))
+            .collect(),
+    }
+}
+
+/// A start with everything that is reached from it.
+fn whole(docs: &[Own], mut todo: Vec<usize>, mut reads: Reads) -> Reads {
+    let mut seen = vec![false; docs.len()];
+    while let Some(at) = todo.pop() {
+        let (Some(doc), Some(done)) = (docs.get(at), seen.get_mut(at)) else {
+            continue;
+        };
+        if std::mem::replace(done, true) {
+            continue;
+        }
+        reads.input.extend(doc.reads.input.iter().cloned());
+        reads.data.extend(doc.reads.data.iter().cloned());
+        reads.nondeterministic |= doc.reads.nondeterministic;
+        todo.extend(&doc.docs);
+    }
+    for paths in [&mut reads.input, &mut reads.data] {
+        paths.sort();
+        paths.dedup();
+    }
+    reads
+}
+
+impl Own {
+    fn see(&mut self, item: Item<'_>, tree: &Tree<'_>) {
+        let term = match item {
+            Item::Term(term) => term,
+            Item::With(with) => &with.target,
+        };
+        let parts = match &term.value {
+            TermValue::Ref(parts) => parts.as_slice(),
+            TermValue::Var(name) if name == "input" || name == "data" => std::slice::from_ref(term),
+            _ => return,
+        };
+        let Some((head, rest)) = parts.split_first() else {
+            return;
+        };
+        match &head.value {
+            TermValue::Var(name) if name == "input" => self.reads.input.push(known(rest)),
+            TermValue::Var(name) if name == "data" => self.data(rest, tree),
+            TermValue::Var(_) => {
+                let builtin = builtins::find(&operator(parts));
+                self.reads.nondeterministic |= builtin.is_some_and(|b| !b.deterministic);
+            }
+            _ => {}
+        }
+    }
+
+    fn data(&mut self, rest: &[Term], tree: &Tree<'_>) {
+        let path: Vec<Value> = rest.iter().map_while(scalar).collect();
+        let mut hidden = false;
+        for (i, group) in tree.groups.iter().enumerate() {
+            if path.starts_with(&group.path) {
+                hidden = true;
+                self.docs.push(i);
+            } else if group.path.starts_with(&path) {
+                self.docs.push(i);
+            }
+        }
+        // Below a rule there is no base document to see.
+        if !hidden {
+            self.reads.data.push(known(rest));
+        }
+    }
+}
+
+fn known(rest: &[Term]) -> Vec<String> {
+    rest.iter()
+        .map_while(|t| match &t.value {
+            TermValue::String(s) => Some(s.to_string()),
+            _ => None,
+        })
+        .collect()
 }

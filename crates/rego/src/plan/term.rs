@@ -17,7 +17,7 @@ enum Side<'a> {
 impl<'t> Scope<'_, 't> {
     /// The operand of a term all of whose variables are bound, or that only has unbound ones in brackets of
     /// references, which are then bound by iterating.
-    pub fn eval(&mut self, t: &Term) -> Operand {
+    pub(crate) fn eval(&mut self, t: &Term) -> Operand {
         if let Some(v) = constant(t) {
             return self.p.constant(v);
         }
@@ -230,7 +230,7 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// All variables are bound, none is bound by evaluating it.
-    pub fn known(&self, t: &Term) -> bool {
+    pub(crate) fn known(&self, t: &Term) -> bool {
         self.ready(t, false)
     }
 
@@ -270,7 +270,7 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// Whether a value can be matched against a term now, binding its variables.
-    pub fn matchable(&self, t: &Term) -> bool {
+    pub(crate) fn matchable(&self, t: &Term) -> bool {
         match &t.value {
             TermValue::Var(_) => true,
             TermValue::Array(items) => items.iter().all(|i| self.matchable(i)),
@@ -280,12 +280,12 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// `a = b`.
-    pub fn unify(&mut self, a: &Term, b: &Term) {
+    pub(crate) fn unify(&mut self, a: &Term, b: &Term) {
         self.solve(Side::Term(a), Side::Term(b), a);
     }
 
     /// A value against a pattern.
-    pub fn unify_value(&mut self, value: Operand, t: &Term) {
+    pub(crate) fn unify_value(&mut self, value: Operand, t: &Term) {
         self.solve(Side::Value(value), Side::Term(t), t);
     }
 

@@ -7,25 +7,25 @@ use crate::value::Value;
 
 /// The tree and the rules of each document.
 pub(super) struct Tree<'m> {
-    pub nodes: Vec<Node>,
-    pub groups: Vec<Group<'m>>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) groups: Vec<Group<'m>>,
 }
 
 /// The rules that make one document.
 pub(super) struct Group<'m> {
-    pub kind: Kind,
-    pub path: Vec<Value>,
-    pub rules: Vec<Member<'m>>,
+    pub(crate) kind: Kind,
+    pub(crate) path: Vec<Value>,
+    pub(crate) rules: Vec<Member<'m>>,
 }
 
 /// A rule and where the rest of its reference begins, below the document.
 pub(super) struct Member<'m> {
-    pub rule: &'m Rule,
+    pub(crate) rule: &'m Rule,
     /// How many parts of `head.reference` lie at or above the document; fewer than one for documents made of the
     /// rules of several paths, where `above` holds what is missing.
-    pub suffix: Vec<&'m Term>,
+    pub(crate) suffix: Vec<&'m Term>,
     /// Constant keys between the document and the suffix.
-    pub below: Vec<Value>,
+    pub(crate) below: Vec<Value>,
 }
 
 /// The value of a scalar term.
@@ -67,12 +67,12 @@ impl<'m> Tree<'m> {
     }
 
     /// A node by number.
-    pub fn get(&self, id: NodeId) -> Option<&Node> {
+    pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id as usize)
     }
 
     /// The function or document at exactly a path.
-    pub fn doc_at(&self, path: &[Value]) -> Option<DocId> {
+    pub(crate) fn doc_at(&self, path: &[Value]) -> Option<DocId> {
         let mut at: NodeId = 0;
         for key in path {
             at = self.get(at)?.child(key)?;
