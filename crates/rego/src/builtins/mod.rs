@@ -18,6 +18,7 @@ mod notes;
 mod numbers;
 pub(crate) mod operand;
 mod re2;
+mod reachable;
 mod regex;
 mod replace;
 mod signature;
@@ -184,6 +185,7 @@ const FAMILIES: &[Table] = &[
     notes::TABLE,
     numbers::TABLE,
     regex::TABLE,
+    reachable::TABLE,
     replace::TABLE,
     strings::TABLE,
     template::TABLE,
