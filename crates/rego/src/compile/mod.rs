@@ -43,6 +43,7 @@
 
 mod checks;
 mod locals;
+mod metadata;
 mod query;
 mod resolve;
 mod rewrite;
@@ -121,6 +122,7 @@ pub fn compile(
         |c| c.check_void_calls(),
         |c| c.rewrite_print(),
         |c| c.rewrite_expr_terms(),
+        |c| c.rewrite_metadata(),
         |c| c.rewrite_comprehension_terms(),
         |c| c.rewrite_heads(),
         |c| c.rewrite_with(),
