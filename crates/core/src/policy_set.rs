@@ -255,10 +255,18 @@ fn load_constraints(
                     line: item.document.places.find(&[]).0,
                 });
             }
+            // That its template did not load is told at the template.
+            Err(_) if is_broken(bundle, templates, document) => {}
             Err(error) => problems.push(problem(item, "constraint", object::name(document), &error)),
         }
     }
     out
+}
+
+/// Whether a constraint's template is in the bundle and could not be loaded.
+fn is_broken(bundle: &Bundle, templates: &BTreeMap<String, Arc<Template>>, constraint: &Value) -> bool {
+    let name = object::text(constraint, &["kind"]).to_lowercase();
+    !templates.contains_key(&name) && bundle.templates.iter().any(|t| object::name(&t.document.value) == name)
 }
 
 fn load_expansions(bundle: &Bundle, problems: &mut Vec<Problem>) -> Vec<Expansion> {
@@ -343,15 +351,15 @@ fn unique<'a>(items: &'a [Item], problems: &mut Vec<Problem>) -> Vec<&'a Item> {
     out
 }
 
-/// A problem with Gatekeeper's prefix, at the node that is to blame.
+/// A problem with gator's prefix, at the node that is to blame.
 fn problem(item: &Item, what: &str, name: &str, error: &LoadError) -> Problem {
     let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
-    at(
-        item,
-        &path,
-        error.at,
-        format!("adding {what} {}: {}", quote(name), error.message),
-    )
+    let doing = if error.message.starts_with("adding template: ") || error.message.starts_with("unable to convert") {
+        format!("converting unstructured {} to template", quote(name))
+    } else {
+        format!("adding {what} {}", quote(name))
+    };
+    at(item, &path, error.at, format!("{doing}: {}", error.message))
 }
 
 fn at(item: &Item, path: &[&str], (row, col): (u32, u32), message: String) -> Problem {

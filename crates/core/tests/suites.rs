@@ -45,13 +45,19 @@ fn word(status: Status) -> &'static str {
 
 /// The lines of a section that speak of tests, with the few words changed that are ours on purpose.
 fn golden(section: &str) -> String {
-    let lines = section.lines().filter(|l| l.starts_with([' ', '=', '-']));
-    let meant = lines.map(|l| {
-        l.replace("admission.k8s.gatekeeper.sh: target", "target")
-            .replace("got error %!w(<nil>)", "got no error")
-            + "\n"
-    });
-    meant.collect()
+    let mut out = String::new();
+    for line in section.lines().filter(|l| l.starts_with([' ', '=', '-'])) {
+        let line = line.replace("admission.k8s.gatekeeper.sh: target", "target");
+        let line = line.replace("got error %!w(<nil>)", "got no error");
+        // A name that YAML 1.1 takes for a boolean.
+        let line = if line.ends_with("RUN   y") {
+            format!("{line}es")
+        } else {
+            line
+        };
+        let _ = writeln!(out, "{}", line.replace("PASS: y\t", "PASS: yes\t"));
+    }
+    out
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests read files")]
@@ -59,7 +65,6 @@ fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-#[ignore = "the evaluator is on its way"]
 #[expect(clippy::disallowed_methods, reason = "tests read files")]
 #[test]
 fn suites_come_out_as_with_gator() {
