@@ -18,7 +18,6 @@ mod notes;
 mod numbers;
 pub(crate) mod operand;
 mod re2;
-mod reachable;
 mod regex;
 mod replace;
 mod signature;
@@ -185,7 +184,6 @@ const FAMILIES: &[Table] = &[
     notes::TABLE,
     numbers::TABLE,
     regex::TABLE,
-    reachable::TABLE,
     replace::TABLE,
     strings::TABLE,
     template::TABLE,
