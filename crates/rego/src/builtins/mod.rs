@@ -11,19 +11,24 @@ mod casts;
 mod collections;
 mod comparison;
 pub(crate) mod declared;
+mod crypto;
 mod encoding;
 mod glob;
+mod graph;
 mod json_paths;
+mod net;
 mod notes;
 mod numbers;
 pub(crate) mod operand;
 mod re2;
 mod regex;
 mod replace;
+mod semver;
 mod signature;
 mod strings;
 mod template;
 mod uri;
+mod uuid;
 mod walk;
 
 use crate::error::Error;
@@ -178,16 +183,21 @@ const FAMILIES: &[Table] = &[
     casts::TABLE,
     collections::TABLE,
     comparison::TABLE,
+    crypto::TABLE,
     encoding::TABLE,
     glob::TABLE,
+    graph::TABLE,
     json_paths::TABLE,
+    net::TABLE,
     notes::TABLE,
     numbers::TABLE,
     regex::TABLE,
     replace::TABLE,
+    semver::TABLE,
     strings::TABLE,
     template::TABLE,
     uri::TABLE,
+    uuid::TABLE,
     walk::TABLE,
 ];
 
