@@ -97,6 +97,15 @@ pub fn read(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
     documents(file, bytes).collect()
 }
 
+/// As [`read`], with `yes`, `no`, `on`, `off`, `y` and `n` left strings: as `gator verify` reads Suites.
+pub fn read_words(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
+    let mut out = VecDeque::new();
+    for raw in raw_documents(bytes) {
+        raw.read_into(file, true, &mut out);
+    }
+    out.into()
+}
+
 /// The documents of a file one by one; see [`read`].
 pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
     Documents {
@@ -123,7 +132,7 @@ impl Iterator for Documents<'_> {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            self.raw.next()?.read_into(&self.file, &mut self.ready);
+            self.raw.next()?.read_into(&self.file, false, &mut self.ready);
         }
     }
 }
@@ -194,12 +203,12 @@ impl<'b> RawDocument<'b> {
     /// Parses it: nothing for an empty document, several for a `List`.
     pub fn read(&self, file: &str) -> Vec<Result<Document, Problem>> {
         let mut out = VecDeque::new();
-        self.read_into(file, &mut out);
+        self.read_into(file, false, &mut out);
         out.into()
     }
 
-    fn read_into(&self, file: &str, out: &mut VecDeque<Result<Document, Problem>>) {
-        match parse(file, &self.chunk) {
+    fn read_into(&self, file: &str, words: bool, out: &mut VecDeque<Result<Document, Problem>>) {
+        match parse(file, &self.chunk, words) {
             Ok(None) => {}
             Ok(Some((value, places))) => match self.item {
                 None => list::unroll(file, self.index, value, places, out),
@@ -216,7 +225,7 @@ impl<'b> RawDocument<'b> {
 }
 
 /// One document; `None` when there is nothing in it.
-fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Problem> {
+fn parse(file: &str, chunk: &Chunk<'_>, words: bool) -> Result<Option<(Value, Places)>, Problem> {
     let start = (chunk.row, chunk.column);
     let problem = |row, column, message| {
         let (line, column) = chunk.in_file(row, column);
@@ -239,7 +248,7 @@ fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Probl
         }
     };
     let only_json = file.ends_with(".json");
-    let mut value = read_value(text, chunk.form, only_json).map_err(|e| problem(e.row, e.col, e.message))?;
+    let mut value = read_value(text, chunk.form, only_json, words).map_err(|e| problem(e.row, e.col, e.message))?;
     if chunk.form == Form::Item {
         value = value
             .as_array()
@@ -271,9 +280,10 @@ fn parse(file: &str, chunk: &Chunk<'_>) -> Result<Option<(Value, Places)>, Probl
 }
 
 /// JSON where it is JSON, else YAML, of which JSON's syntax is a part. What calls itself JSON must be JSON.
-fn read_value(text: &str, form: Form, only_json: bool) -> Result<Value, yaml::ReadError> {
+fn read_value(text: &str, form: Form, only_json: bool, words: bool) -> Result<Value, yaml::ReadError> {
     let options = yaml::ReadOptions {
         depth: DEPTH,
+        only_true_false: words,
         ..yaml::ReadOptions::strict()
     };
     if form == Form::Json || only_json {

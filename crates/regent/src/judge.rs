@@ -205,8 +205,7 @@ fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, ou
             ("", _) => String::new(),
             (kind, name) => format!("{kind}/{name}: "),
         };
-        let subject = format!("{} {}", name.kind, name.path());
-        let message = format!("{of}{} (judging {subject})", failure.message);
+        let message = format!("{of}{}", failure.message);
         out.errors
             .push(problem(file, document.places.find(prepared.prefix), message));
     }

@@ -26,6 +26,8 @@ pub struct ReadOptions {
     pub refuse_duplicates: bool,
     /// Refuse text after the first document; otherwise it is not looked at.
     pub whole: bool,
+    /// Leave `yes`, `no`, `on`, `off`, `y` and `n` strings, as YAML 1.2 does.
+    pub only_true_false: bool,
 }
 
 impl Default for ReadOptions {
@@ -35,6 +37,7 @@ impl Default for ReadOptions {
             alias_nodes: 400_000,
             refuse_duplicates: false,
             whole: false,
+            only_true_false: false,
         }
     }
 }

@@ -128,7 +128,7 @@ fn gather(paths: &[String], sources: &mut Sources, errors: &mut Vec<Problem>) ->
 
 /// The Suites of a file; of a file named by the user, what is wrong with its other documents too.
 fn add_suites(name: &str, bytes: &[u8], named: bool, work: &mut Vec<Work>, errors: &mut Vec<Problem>) {
-    for read in manifest::read(name, bytes) {
+    for read in manifest::read_words(name, bytes) {
         match read {
             Err(problem) => {
                 if named || manifests::has(bytes, b"Suite") {

@@ -185,6 +185,7 @@ impl Builder {
         }
         let decoded;
         let (text, meaning) = match tag {
+            None if plain && self.options.only_true_false && scalar::is_old_boolean(text) => (text, Scalar::Text),
             None if plain => (text, scalar::resolve(text)),
             None => (text, Scalar::Text),
             Some(tag) => match kind(tag).as_deref() {

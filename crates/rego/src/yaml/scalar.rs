@@ -114,6 +114,11 @@ fn numeric(text: &str) -> Scalar {
     Scalar::Text
 }
 
+/// A boolean to YAML 1.1, text to YAML 1.2.
+pub(super) fn is_old_boolean(text: &str) -> bool {
+    matches!(word(text), Scalar::Bool(_)) && !matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+}
+
 /// A number that no double can hold: go-yaml makes a string of it, which a strict reader must not.
 pub(super) fn out_of_range(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
