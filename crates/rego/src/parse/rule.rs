@@ -508,7 +508,6 @@ impl<'a> Parser<'a> {
                         _ => format!("expected rule value term (e.g., {name} := <VALUE> {{ ... }})"),
                     };
                     self.illegal(&want);
-                    return None;
                 }
             }
             _ => {}

@@ -153,11 +153,18 @@ impl<'a> Parser<'a> {
             None => self.term()?,
         };
         let mut height = self.height;
-        while let Some(p) = precedence(self.tok()).filter(|p| *p >= min) {
+        // What binds tighter was read with the operand before; after a bad operand only looser operators go on.
+        let mut max = u8::MAX;
+        while let Some(p) = precedence(self.tok()).filter(|p| (min..=max).contains(p)) {
             let op = self.operator_of(self.tok().name());
             let Some(rhs) = self.climb(None, p + 1) else {
-                return Some(lhs);
+                match p.checked_sub(1).filter(|_| p > min) {
+                    Some(looser) => max = looser,
+                    None => return Some(lhs),
+                }
+                continue;
             };
+            max = p;
             height = height.max(self.height) + 1;
             if !self.grow(height) {
                 return None;
@@ -301,10 +308,18 @@ impl<'a> Parser<'a> {
             self.illegal("invalid float");
             return None;
         }
-        if !in_range(&text) {
-            let loc = self.loc();
-            self.error(&loc, "number too big");
-            return None;
+        match decimal_exponent(&text) {
+            // 2^100000, OPA's bound, is about 10^30103; beyond 2^31 its numbers cannot be read at all.
+            Some(-30_102..=30_103) => {}
+            Some(-2_147_483_648..=2_147_483_647) => {
+                let loc = self.loc();
+                self.error(&loc, "number too big");
+                return None;
+            }
+            _ => {
+                self.illegal("invalid float");
+                return None;
+            }
         }
         let number = Number::parse(&text).unwrap_or_else(|| Number::from_valid(&text));
         Some(Term::at(TermValue::Number(number), &loc))
@@ -335,6 +350,15 @@ impl<'a> Parser<'a> {
         let mut parts = Vec::new();
         let mut height = 1;
         loop {
+            use Tok::{RawTemplateEnd, RawTemplatePart, TemplateEnd, TemplatePart};
+            if !matches!(
+                self.tok(),
+                TemplatePart | TemplateEnd | RawTemplatePart | RawTemplateEnd
+            ) {
+                let loc = self.loc();
+                self.error(&loc, "expected template-string part");
+                return None;
+            }
             let lit = self.lit();
             let text = template_text(lit.get(1..lit.len().saturating_sub(1)).unwrap_or(""), raw);
             let place = self.loc();
@@ -351,7 +375,7 @@ impl<'a> Parser<'a> {
             if !text.is_empty() {
                 parts.push(Term::at(TermValue::String(text.into()), &place));
             }
-            if matches!(self.tok(), Tok::TemplateEnd | Tok::RawTemplateEnd) {
+            if matches!(self.tok(), TemplateEnd | RawTemplateEnd) {
                 break;
             }
             self.scan();
@@ -674,25 +698,20 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a decimal number's binary exponent is within OPA's bound of 1e5.
-fn in_range(text: &str) -> bool {
+/// Where the first significant digit of a decimal number stands, as a power of ten; 0 for zero.
+fn decimal_exponent(text: &str) -> Option<i64> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     if !mantissa.bytes().any(|b| matches!(b, b'1'..=b'9')) {
-        return true;
+        return Some(0);
     }
-    let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
-    let Ok(exponent) = exponent.parse::<i64>() else {
-        return false;
-    };
+    let exponent = exponent.strip_prefix('+').unwrap_or(exponent).parse::<i64>().ok()?;
     let mantissa = mantissa.trim_start_matches('-').trim_start_matches('0');
     let whole = mantissa.find('.').unwrap_or(mantissa.len()) as i64;
     let zeros = match mantissa.strip_prefix('.') {
         Some(fraction) => fraction.bytes().take_while(|b| *b == b'0').count() as i64,
         None => 0,
     };
-    let tens = exponent.saturating_add(whole).saturating_sub(zeros);
-    // 2^100000 is about 10^30103.
-    (-30_102..=30_103).contains(&tens)
+    Some(exponent.saturating_add(whole).saturating_sub(zeros))
 }
 
 fn template_fault(expr: &Expr) -> Option<&'static str> {
