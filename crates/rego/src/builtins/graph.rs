@@ -5,7 +5,10 @@ use super::{Answer, Failure, Host, Table};
 use crate::value::{Object, Value};
 use std::collections::BTreeSet;
 
-pub(crate) const TABLE: Table = &[("graph.reachable", reachable), ("graph.reachable_paths", reachable_paths)];
+pub(crate) const TABLE: Table = &[
+    ("graph.reachable", reachable),
+    ("graph.reachable_paths", reachable_paths),
+];
 
 /// Longer paths than this are refused rather than followed.
 const DEPTH: usize = 1000;

@@ -27,6 +27,7 @@ mod semver;
 mod signature;
 mod strings;
 mod template;
+mod units;
 mod uri;
 mod uuid;
 mod walk;
@@ -196,6 +197,7 @@ const FAMILIES: &[Table] = &[
     semver::TABLE,
     strings::TABLE,
     template::TABLE,
+    units::TABLE,
     uri::TABLE,
     uuid::TABLE,
     walk::TABLE,

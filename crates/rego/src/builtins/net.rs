@@ -118,7 +118,11 @@ fn one_contains(a: &str, b: &str) -> Result<bool, Failure> {
     if let Some(ip) = address(b) {
         return Ok(has(&outer, ip));
     }
-    let inner = net(b).map_err(|_| error(format!("not a valid textual representation of an IP address or CIDR: {b}")))?;
+    let inner = net(b).map_err(|_| {
+        error(format!(
+            "not a valid textual representation of an IP address or CIDR: {b}"
+        ))
+    })?;
     Ok(has(&outer, first(&inner)) && has(&outer, last(&inner)))
 }
 
@@ -162,7 +166,9 @@ fn candidates(place: usize, operand: &Value) -> Result<Vec<(Value, Value)>, Fail
     let term = |v: &Value| match v {
         Value::String(_) => Ok(v.clone()),
         Value::Array(a) if !a.is_empty() => Ok(a.first().cloned().unwrap_or(Value::Null)),
-        _ => Err(error(format!("operand {place}: element must be string or non-empty array"))),
+        _ => Err(error(format!(
+            "operand {place}: element must be string or non-empty array"
+        ))),
     };
     match operand {
         Value::String(_) => Ok(vec![(operand.clone(), operand.clone())]),

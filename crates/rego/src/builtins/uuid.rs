@@ -71,7 +71,9 @@ fn parse(_: &mut dyn Host, args: &[&Value]) -> Answer {
         // Version 2 keeps an id where the low part of the time would be; OPA reads it as time all the same.
         let ticks = part(96, 32) | part(80, 16) << 32 | part(64, 12) << 48;
         let seconds = ticks / 10_000_000 - EPOCH;
-        let nanos = seconds.wrapping_mul(1_000_000_000).wrapping_add(ticks % 10_000_000 * 100);
+        let nanos = seconds
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(ticks % 10_000_000 * 100);
         let node: Vec<String> = bytes.iter().skip(10).map(|b| format!("{b:02x}")).collect();
         let mac = match bytes.get(10).map_or(0, |b| b & 3) {
             3 => "local:multicast",
