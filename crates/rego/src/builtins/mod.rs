@@ -27,6 +27,7 @@ mod semver;
 mod signature;
 mod strings;
 mod template;
+mod time;
 mod units;
 mod uri;
 mod uuid;
@@ -197,6 +198,7 @@ const FAMILIES: &[Table] = &[
     semver::TABLE,
     strings::TABLE,
     template::TABLE,
+    time::TABLE,
     units::TABLE,
     uri::TABLE,
     uuid::TABLE,
