@@ -205,12 +205,13 @@ fn check_rule(tree: &mut Tree, path: &[Value], rule: &Rule, names: &Names, error
 }
 
 fn type_of_rule(env: &mut Env<'_>, rule: &Rule) -> Maybe {
-    let value = rule.head.value.as_ref().and_then(|v| env.of(v));
     if let Some(args) = &rule.head.args {
         // What a body says nothing about may be anything.
         for arg in args {
             unify::with_type(env, arg, &ANY, true);
         }
+        // Only now: a result made of such an argument is known to hold anything there.
+        let value = rule.head.value.as_ref().and_then(|v| env.of(v));
         return Some(Ty::Function(Function {
             args: args.iter().map(|a| env.of(a)).collect(),
             result: Some(Box::new(value.unwrap_or(ANY))),
@@ -219,7 +220,7 @@ fn type_of_rule(env: &mut Env<'_>, rule: &Rule) -> Maybe {
     }
     let mut of = match &rule.head.key {
         Some(key) => Ty::Set(env.of(key).map(Box::new)),
-        None => value?,
+        None => rule.head.value.as_ref().and_then(|v| env.of(v))?,
     };
     // `p[x].q := v` is an object of objects below the ground part.
     let steps = ground(&rule.head.reference).len();
