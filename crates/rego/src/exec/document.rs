@@ -162,23 +162,41 @@ impl<'a> Exec<'a> {
             return Ok(value);
         }
         let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
-        let mut entries: Vec<(Value, Value)> = match base {
-            Some(Value::Object(o)) => o.entries().to_vec(),
-            _ => Vec::new(),
+        let made = self.made_by_rules(id)?;
+        let value = match base {
+            Some(base) => merge(base, made),
+            None => made,
         };
-        for (key, child) in &node.children {
+        self.keep(value).map(Some)
+    }
+
+    /// What rules make at and below a node that is no document itself.
+    fn made_by_rules(&mut self, id: NodeId) -> Res<Value> {
+        let plan = self.plan;
+        let mut entries = Vec::new();
+        for (key, child) in plan.nodes.get(id as usize).map_or(&[][..], |n| n.children.as_slice()) {
+            // OPA keeps `data.system` out of what it answers for `data`.
+            if id == 0 && key.as_str() == Some("system") {
+                continue;
+            }
             let value = match plan.nodes.get(*child as usize).and_then(|n| n.doc) {
                 Some(doc) if self.is_function(doc) => None,
-                Some(doc) => self.doc(doc)?,
-                None => self.package(*child)?,
+                Some(doc) => self.doc(doc)?.cloned(),
+                None => match plan
+                    .nodes
+                    .get(*child as usize)
+                    .and_then(|n| self.frame().replacement(&n.path))
+                {
+                    Some(value) => value.cloned(),
+                    None => Some(self.made_by_rules(*child)?),
+                },
             };
             if let Some(value) = value {
                 self.account(2 * size_of::<Value>())?;
-                entries.push((key.clone(), value.clone()));
+                entries.push((key.clone(), value));
             }
         }
-        // Of equal keys the last one stays: rules hide base documents.
-        self.keep(Value::object(entries)).map(Some)
+        Ok(Value::object(entries))
     }
 
     /// A reference below a node by keys that are known, or by every key there is.
@@ -265,7 +283,7 @@ impl<'a> Exec<'a> {
                     return Some(At::Node(child));
                 }
                 let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))?;
-                base.lookup(key).map(At::Value)
+                base_step(base, key).map(At::Value)
             }
         }
     }
@@ -298,6 +316,31 @@ impl<'a> Exec<'a> {
                 keys
             }
         })
+    }
+}
+
+/// Base documents with what rules make beside them; where both have something that is no object, the base stays.
+fn merge(base: &Value, made: Value) -> Value {
+    let (Value::Object(b), Value::Object(m)) = (base, &made) else {
+        return base.clone();
+    };
+    let mut entries = m.entries().to_vec();
+    for (key, value) in b.iter() {
+        let value = match m.get(key) {
+            Some(other) => merge(value, other.clone()),
+            None => value.clone(),
+        };
+        // Of equal keys the last one stays.
+        entries.push((key.clone(), value));
+    }
+    Value::object(entries)
+}
+
+/// A step into base documents: OPA's store knows no number keys, it looks for their text.
+pub(super) fn base_step<'a>(at: &'a Value, key: &Value) -> Option<&'a Value> {
+    match (at, key) {
+        (Value::Object(o), Value::Number(n)) => o.get_str(&n.to_string()),
+        _ => at.lookup(key),
     }
 }
 

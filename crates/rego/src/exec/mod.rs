@@ -329,7 +329,11 @@ impl<'a> Exec<'a> {
         let start = match from {
             Source::At(operand) => Some(self.get(operand)),
             Source::Input => self.frame().input,
-            Source::Data => Some(self.frame().data),
+            Source::Data => {
+                let data = self.frame().data;
+                let found = keys.iter().try_fold(data, |v, k| document::base_step(v, k));
+                return self.set_if(to, found);
+            }
         };
         let found = start.and_then(|v| keys.iter().try_fold(v, |v, k| v.lookup(k)));
         self.set_if(to, found)
