@@ -47,4 +47,4 @@ pub use policy_set::{CompileOptions, PolicySet};
 pub use review::{Review, Source};
 
 #[cfg(test)]
-mod golden_without_rego;
+mod golden_loading;

@@ -1,4 +1,4 @@
-//! What Gatekeeper said about loading and matching, held against ours without running any Rego.
+//! What Gatekeeper said about loading and matching, held against ours without evaluating any Rego.
 
 use crate::bundle::{Class, classify};
 use crate::constraint::Constraint;
