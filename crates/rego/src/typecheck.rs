@@ -208,7 +208,7 @@ fn type_of_rule(env: &mut Env<'_>, rule: &Rule) -> Maybe {
     if let Some(args) = &rule.head.args {
         // What a body says nothing about may be anything.
         for arg in args {
-            unify::with_type(env, arg, &ANY, true);
+            open_vars(env, arg);
         }
         // Only now: a result made of such an argument is known to hold anything there.
         let value = rule.head.value.as_ref().and_then(|v| env.of(v));
@@ -229,6 +229,16 @@ fn type_of_rule(env: &mut Env<'_>, rule: &Rule) -> Maybe {
         of = Ty::map(Some(key), Some(of));
     }
     Some(of)
+}
+
+/// Variables of an argument that nothing is known of may be anything.
+fn open_vars(env: &mut Env<'_>, arg: &Term) {
+    match &arg.value {
+        TermValue::Var(name) if env.var(name).is_none() => env.put(name, ANY),
+        TermValue::Array(items) => items.iter().for_each(|t| open_vars(env, t)),
+        TermValue::Object(entries) => entries.iter().for_each(|(_, t)| open_vars(env, t)),
+        _ => {}
+    }
 }
 
 /// Checks a body in the innermost scope.

@@ -501,31 +501,6 @@ impl Graph {
     fn edges_of(&self, at: usize) -> &[usize] {
         self.edges.get(at).map(Vec::as_slice).unwrap_or_default()
     }
-
-    /// What is read comes before what reads it; members of a cycle in any order.
-    pub(super) fn order(&self) -> Vec<usize> {
-        let mut done = vec![false; self.edges.len()];
-        let mut out = Vec::with_capacity(done.len());
-        for start in 0..done.len() {
-            let mut stack = vec![(start, 0)];
-            while let Some((at, next)) = stack.pop() {
-                if next == 0 {
-                    match done.get_mut(at) {
-                        Some(seen) if !*seen => *seen = true,
-                        _ => continue,
-                    }
-                }
-                match self.edges_of(at).get(next) {
-                    Some(to) => {
-                        stack.push((at, next + 1));
-                        stack.push((*to, 0));
-                    }
-                    None => out.push(at),
-                }
-            }
-        }
-        out
-    }
 }
 
 /// Which definitions lie on a cycle: repeatedly dropping those that read nothing left, then those nothing left reads,

@@ -166,6 +166,9 @@ fn path_value(path: &[Term]) -> Value {
     Value::array(path.iter().skip(1).filter_map(tree::key).collect())
 }
 
+/// How an item of a list is shown.
+type Form = fn(&Value) -> Value;
+
 /// A block as OPA shows it: known fields in their full form, empty ones left out.
 fn shown(a: &Annotations) -> Value {
     let mut out = vec![(Value::string("scope"), Value::string(&a.scope))];
@@ -178,7 +181,7 @@ fn shown(a: &Annotations) -> Value {
     if a.value.get("entrypoint").and_then(Value::as_bool) == Some(true) {
         put("entrypoint", Value::Bool(true));
     }
-    let lists: [(&str, fn(&Value) -> Value); 4] = [
+    let lists: [(&str, Form); 4] = [
         ("organizations", Value::clone),
         ("related_resources", resource),
         ("authors", author),
