@@ -342,7 +342,11 @@ fn statement(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
             format!("every {v} in {c} {{ {} }}", body.join("; ").replace("\n\t", "; "))
         }
         10 => {
-            let t = term(r, scope, depth);
+            let t = if r.once_in(6) {
+                term(r, scope, depth)
+            } else {
+                reference(r, scope)
+            };
             let (a, b) = (fresh(scope), fresh(scope));
             scope.vars.push(a.clone());
             scope.vars.push(b.clone());
@@ -393,7 +397,18 @@ fn condition(r: &mut Random, scope: &mut Scope, depth: usize) -> String {
     match r.below(12) {
         0..=3 => {
             let op = ["==", "!=", "<", "<=", ">", ">=", "="][r.below(7)];
-            format!("{} {op} {}", term(r, scope, depth.min(1)), term(r, scope, depth.min(1)))
+            let left = term(r, scope, depth.min(1));
+            // Two constants seldom have one type, and OPA refuses what can never match.
+            let right = if r.once_in(8) {
+                term(r, scope, depth.min(1))
+            } else {
+                reference(r, scope)
+            };
+            if r.once_in(2) {
+                format!("{left} {op} {right}")
+            } else {
+                format!("{right} {op} {left}")
+            }
         }
         4 => reference(r, scope),
         5 => format!("{} in {}", small(r, scope), collection(r, scope)),
@@ -560,16 +575,20 @@ fn call(r: &mut Random, scope: &mut Scope, forms: &[&str]) -> String {
         match c {
             'T' if alone => out.push_str(&small(r, scope)),
             'S' if alone => out.push_str(&if r.once_in(3) {
-                small(r, scope)
+                reference(r, scope)
             } else {
                 r.pick(&["\"a\"", "\"ab\"", "\"b\"", "\"\"", "\"3Ki\""]).to_owned()
             }),
             'N' if alone => out.push_str(&if r.once_in(3) {
-                small(r, scope)
+                reference(r, scope)
             } else {
                 r.pick(&["0", "1", "2", "-3", "1.5", "10"]).to_owned()
             }),
-            'C' if alone => out.push_str(&collection(r, scope)),
+            'C' if alone => out.push_str(&if r.once_in(4) {
+                collection(r, scope)
+            } else {
+                reference(r, scope)
+            }),
             other => out.push(*other),
         }
     }
