@@ -15,6 +15,7 @@ pub(crate) mod declared;
 mod encoding;
 mod glob;
 mod graph;
+mod json_patch;
 mod json_paths;
 mod net;
 mod notes;
@@ -189,6 +190,7 @@ const FAMILIES: &[Table] = &[
     encoding::TABLE,
     glob::TABLE,
     graph::TABLE,
+    json_patch::TABLE,
     json_paths::TABLE,
     net::TABLE,
     notes::TABLE,
