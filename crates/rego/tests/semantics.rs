@@ -1,6 +1,7 @@
 //! Programs on what OPA's own suite does not look at, with OPA's answers: `tests/semantics/*.jsonl`, made by
 //! `tests/opa/semantics.py`. A family a file: conditions under `not`, undefined against false in every position, chained
-//! bodies, `sprintf`, newlines, `walk`, numbers and their text, RE2, globs.
+//! bodies, `sprintf`, newlines, `walk`, numbers and their text, RE2, globs, evaluation (conflicts, `with`, keys known
+//! before a partial rule runs, heads that are references).
 
 use regent_rego::ast::RegoVersion;
 use regent_rego::{CompileOptions, Context, Error, Limits, QuerySource, Value, compile, json, parse, value_text};
@@ -51,10 +52,11 @@ fn run(case: &Value) -> Result<Vec<String>, Vec<Error>> {
         imports: Vec::new(),
     };
     let (program, entries) = compile(modules, vec![query], &CompileOptions::default())?;
-    let data = Value::object(Vec::new());
+    let none = Value::object(Vec::new());
+    let data = case.get("data").unwrap_or(&none);
     let context = Context {
         input: case.get("input"),
-        data: &data,
+        data,
         limits: Limits::default(),
         time_ns: 1_700_000_000_000_000_000,
         seed: 1,

@@ -3,7 +3,8 @@
 use super::body::{Pattern, Scope, constant};
 use super::ops::*;
 use super::tree::scalar;
-use crate::ast::{Term, TermValue};
+use crate::ast::{Loc, Term, TermValue};
+use crate::error::{Code, Error};
 use crate::value::Value;
 use std::collections::VecDeque;
 
@@ -59,7 +60,7 @@ impl<'t> Scope<'_, 't> {
         };
         match &head.value {
             TermValue::Var(name) if name == "input" => self.steps(Source::Input, rest),
-            TermValue::Var(name) if name == "data" => self.data(rest),
+            TermValue::Var(name) if name == "data" => self.data(rest, &head.loc),
             _ => {
                 let from = self.eval(head);
                 self.steps(Source::At(from), rest)
@@ -120,19 +121,19 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// A reference below `data`.
-    fn data(&mut self, rest: &[Term]) -> Operand {
+    fn data(&mut self, rest: &[Term], at: &Loc) -> Operand {
         let mut node: NodeId = 0;
-        let mut at = 0;
+        let mut next = 0;
         let tree = self.p.tree;
         loop {
             let Some(here) = tree.get(node) else {
                 return self.p.constant(Value::Null);
             };
             if let Some(doc) = here.doc {
-                let tail = rest.get(at..).unwrap_or_default();
-                return self.document(doc, tail);
+                let tail = rest.get(next..).unwrap_or_default();
+                return self.document(doc, tail, at);
             }
-            let Some(part) = rest.get(at) else {
+            let Some(part) = rest.get(next) else {
                 let to = self.slot();
                 self.ops.push(Op::Package { node, to });
                 return Operand::Slot(to);
@@ -141,12 +142,12 @@ impl<'t> Scope<'_, 't> {
                 Some(key) => match here.child(&key) {
                     Some(child) => {
                         node = child;
-                        at += 1;
+                        next += 1;
                     }
                     None => return self.steps(Source::Data, rest),
                 },
                 None => {
-                    let tail = rest.get(at..).unwrap_or_default();
+                    let tail = rest.get(next..).unwrap_or_default();
                     return self.dynamic(node, tail);
                 }
             }
@@ -154,8 +155,15 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// A reference to a document made by rules.
-    fn document(&mut self, doc: DocId, rest: &[Term]) -> Operand {
-        let kind = self.p.tree.groups.get(doc as usize).map_or(Kind::Complete, |g| g.kind);
+    fn document(&mut self, doc: DocId, rest: &[Term], at: &Loc) -> Operand {
+        let group = self.p.tree.groups.get(doc as usize);
+        let kind = group.map_or(Kind::Complete, |g| g.kind);
+        if let (Kind::Function, Some(group)) = (kind, group) {
+            let name: Vec<String> = group.path.iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
+            let message = format!("function data.{} used as reference, not called", name.join("."));
+            self.p.errors.push(Error::new(Code::Type, at, message));
+            return Operand::Const(0);
+        }
         let partial = matches!(kind, Kind::Set | Kind::Object | Kind::Nested);
         if partial
             && let Some(first) = rest.first()
