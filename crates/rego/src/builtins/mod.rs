@@ -17,6 +17,7 @@ mod glob;
 mod graph;
 mod json_patch;
 mod json_paths;
+mod json_schema;
 mod net;
 mod notes;
 mod numbers;
@@ -192,6 +193,7 @@ const FAMILIES: &[Table] = &[
     graph::TABLE,
     json_patch::TABLE,
     json_paths::TABLE,
+    json_schema::TABLE,
     net::TABLE,
     notes::TABLE,
     numbers::TABLE,
