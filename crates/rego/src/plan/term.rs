@@ -159,7 +159,11 @@ impl<'t> Scope<'_, 't> {
         let group = self.p.tree.groups.get(doc as usize);
         let kind = group.map_or(Kind::Complete, |g| g.kind);
         if let (Kind::Function, Some(group)) = (kind, group) {
-            let name: Vec<String> = group.path.iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
+            let name: Vec<String> = group
+                .path
+                .iter()
+                .filter_map(|k| k.as_str().map(str::to_owned))
+                .collect();
             let message = format!("function data.{} used as reference, not called", name.join("."));
             self.p.errors.push(Error::new(Code::Type, at, message));
             return Operand::Const(0);

@@ -175,7 +175,9 @@ pub(super) fn build(compiled: &Compiled) -> Tree<'_> {
 
 /// What the rules of one document make.
 fn kind(rules: &[Member<'_>]) -> Kind {
-    if rules.iter().any(|m| m.rule.head.args.is_some()) {
+    // `f() = 1` of v0 is an ordinary rule.
+    let function = |m: &Member<'_>| m.rule.head.args.as_ref().is_some_and(|a| !a.is_empty());
+    if rules.iter().any(function) {
         return Kind::Function;
     }
     let deep = |m: &Member<'_>| m.suffix.len() + m.below.len();
