@@ -1,4 +1,16 @@
 //! Bad input ends with exit code 2 and a message that says where: the cases under `tests/bad-input/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
 
 mod common;
 
@@ -61,10 +73,10 @@ fn judge(name: &str, case: &Value, args: &[&str], folder: &Path, failures: &mut 
             failures.add(name, &format!("does not name `{wanted}`: {all}"));
         }
     }
-    if let Some(says) = case.get("says").and_then(Value::as_str) {
-        if !all.contains(says) {
-            failures.add(name, &format!("does not say `{says}`: {all}"));
-        }
+    if let Some(says) = case.get("says").and_then(Value::as_str)
+        && !all.contains(says)
+    {
+        failures.add(name, &format!("does not say `{says}`: {all}"));
     }
     // Bounds, with room for a slow machine and a build without optimisation: a hang or a blow-up is far beyond.
     if run.time.as_secs() >= common::seconds(2) {

@@ -1,4 +1,16 @@
 //! The command line: each folder below `tests/cli/` is a case.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
 
 mod common;
 

@@ -1,6 +1,18 @@
 //! What Gatekeeper answers, the binary answers: the cases under `tests/gatekeeper/` that give whole inputs as `gator test`
 //! takes them, and the suites. Messages of errors, single reviews and every text of a suite are compared in
 //! `crates/core/tests/`, which judges the same files without the command line around them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
 
 mod common;
 

@@ -88,12 +88,12 @@ fn order(rules: &[(Vec<Value>, &Rule)]) -> Vec<usize> {
     for start in 0..rules.len() {
         let mut stack: Vec<(usize, Vec<usize>)> = Vec::new();
         let enter = |i: usize, done: &mut Vec<bool>, stack: &mut Vec<(usize, Vec<usize>)>| {
-            if let Some(seen) = done.get_mut(i) {
-                if !*seen {
-                    *seen = true;
-                    let needs = rules.get(i).map(|(_, r)| needs(r, &by_path)).unwrap_or_default();
-                    stack.push((i, needs));
-                }
+            if let Some(seen) = done.get_mut(i)
+                && !*seen
+            {
+                *seen = true;
+                let needs = rules.get(i).map(|(_, r)| needs(r, &by_path)).unwrap_or_default();
+                stack.push((i, needs));
             }
         };
         enter(start, &mut done, &mut stack);

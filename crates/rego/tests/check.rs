@@ -1,7 +1,7 @@
 //! Programs judged by `opa check`: codes, rows and words of what is refused, and what is just accepted.
 //!
 //! `tests/check/judge.py` writes what OPA says into the case files; see there for their form.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::disallowed_methods)]
 
 use regent_rego::ast::RegoVersion;
 use regent_rego::{CompileOptions, Error, compile, parse};

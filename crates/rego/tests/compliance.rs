@@ -7,8 +7,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::print_stdout,
-    clippy::indexing_slicing
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
 )]
 
 use regent_rego::ast::{Module, RegoVersion, TermValue};

@@ -2,6 +2,18 @@
 //! `tests/opa/semantics.py`. A family a file: conditions under `not`, undefined against false in every position, chained
 //! bodies, `sprintf`, newlines, `walk`, numbers and their text, RE2, globs, evaluation (conflicts, `with`, keys known
 //! before a partial rule runs, heads that are references).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
 
 use regent_rego::ast::RegoVersion;
 use regent_rego::{CompileOptions, Context, Error, Limits, QuerySource, Value, compile, json, parse, value_text};

@@ -1,5 +1,17 @@
 //! Reading and writing YAML compared with what OPA 1.17.1 answered: `tests/yaml/read.json` holds what
 //! `json.marshal(yaml.unmarshal(text))` gave, `write.json` what `yaml.marshal` gave.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
 
 use regent_rego::{Value, yaml};
 

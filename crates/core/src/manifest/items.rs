@@ -51,9 +51,7 @@ fn cut_yaml<'b>(chunk: &Chunk<'b>) -> Option<Vec<Chunk<'b>>> {
                 b"metadata:" | b"metadata: {}" => {}
                 _ => return None,
             }
-        } else if in_items && !blank && open.is_none() {
-            return None;
-        } else if dash.is_some_and(|dash| in_items && !blank && indent <= dash) {
+        } else if in_items && !blank && (open.is_none() || dash.is_some_and(|dash| indent <= dash)) {
             return None;
         }
         // Anchors may reach from item to item.

@@ -1,5 +1,5 @@
 //! What the data-driven tests share: finding files, running the binary, gathering failures.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use regent_rego::Value;
 use std::io::Read;

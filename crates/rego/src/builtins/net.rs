@@ -28,7 +28,6 @@ struct Net {
     v6: bool,
     first: u128,
     last: u128,
-    prefix: u32,
 }
 
 fn address(text: &str) -> Option<Address> {
@@ -84,7 +83,6 @@ fn net(text: &str) -> Result<Net, Failure> {
         v6,
         first: bits & !host,
         last: bits | host,
-        prefix,
     })
 }
 
@@ -237,7 +235,6 @@ fn merge(host: &mut dyn Host, args: &[&Value]) -> Answer {
             v6: false,
             first: ip.bits & !host_bits,
             last: ip.bits | host_bits,
-            prefix,
         });
     }
     nets.sort_by_key(|n| (n.v6, n.first, n.last));

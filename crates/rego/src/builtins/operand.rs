@@ -54,14 +54,6 @@ pub(crate) fn number<'a>(args: &[&'a Value], place: usize) -> Result<&'a Number,
     }
 }
 
-/// A boolean operand.
-pub(crate) fn boolean(args: &[&Value], place: usize) -> Result<bool, Failure> {
-    match at(args, place)? {
-        Value::Bool(b) => Ok(*b),
-        other => Err(must_be(place, "boolean", other)),
-    }
-}
-
 /// A number operand that is written as a 64-bit integer.
 pub(crate) fn int(args: &[&Value], place: usize) -> Result<i64, Failure> {
     match at(args, place)? {

@@ -298,10 +298,8 @@ impl<'a> Collect<'_, 'a> {
                 self.terms(parts.get(from..).unwrap_or_default());
             }
             TermValue::Array(items) => self.terms(items),
-            TermValue::Set(items) => {
-                if !self.skip.sets {
-                    self.terms(items);
-                }
+            TermValue::Set(items) if !self.skip.sets => {
+                self.terms(items);
             }
             TermValue::Object(entries) => {
                 for (k, v) in entries {
@@ -318,23 +316,17 @@ impl<'a> Collect<'_, 'a> {
                     self.terms(terms);
                 }
             }
-            TermValue::Template(parts) => {
-                if !self.skip.closures {
-                    self.terms(parts);
-                }
+            TermValue::Template(parts) if !self.skip.closures => {
+                self.terms(parts);
             }
-            TermValue::ArrayCompr(head, inner) | TermValue::SetCompr(head, inner) => {
-                if !self.skip.closures {
-                    self.term(head);
-                    self.body(inner);
-                }
+            TermValue::ArrayCompr(head, inner) | TermValue::SetCompr(head, inner) if !self.skip.closures => {
+                self.term(head);
+                self.body(inner);
             }
-            TermValue::ObjectCompr(k, v, inner) => {
-                if !self.skip.closures {
-                    self.term(k);
-                    self.term(v);
-                    self.body(inner);
-                }
+            TermValue::ObjectCompr(k, v, inner) if !self.skip.closures => {
+                self.term(k);
+                self.term(v);
+                self.body(inner);
             }
             _ => {}
         }

@@ -197,23 +197,23 @@ impl<'a> Parser<'a> {
         let loc = self.loc();
         let s = self.save();
         self.scan();
-        if let Some(term) = self.infix() {
-            if let TermValue::Call(call) = &term.value {
-                match membership(call) {
-                    Some(n) if call.len() == n + 1 => {}
-                    Some(_) => {
-                        self.illegal("illegal domain");
-                        return None;
-                    }
-                    None => {
-                        self.illegal("expected `x in xs` or `x, y in xs` expression");
-                        return None;
-                    }
+        if let Some(term) = self.infix()
+            && let TermValue::Call(call) = &term.value
+        {
+            match membership(call) {
+                Some(n) if call.len() == n + 1 => {}
+                Some(_) => {
+                    self.illegal("illegal domain");
+                    return None;
                 }
-                let mut some = expr(ExprKind::Some(vec![term]), &loc);
-                self.with(&mut some)?;
-                return Some(some);
+                None => {
+                    self.illegal("expected `x in xs` or `x, y in xs` expression");
+                    return None;
+                }
             }
+            let mut some = expr(ExprKind::Some(vec![term]), &loc);
+            self.with(&mut some)?;
+            return Some(some);
         }
         self.restore(s);
         if !self.v1 && !self.keywords.r#in {

@@ -300,11 +300,23 @@ impl<'a> Parser<'a> {
     /// Whether the word is a keyword that may also stand in a reference.
     fn is_ref_keyword(&self, tok: Tok) -> bool {
         use Tok::*;
-        match tok {
-            Not | Package | Import | As | Default | Else | With | Null | True | False | Some => true,
-            If | Contains | In | Every => true,
-            _ => false,
-        }
+        matches!(
+            tok,
+            Not | Package
+                | Import
+                | As
+                | Default
+                | Else
+                | With
+                | Null
+                | True
+                | False
+                | Some
+                | If
+                | Contains
+                | In
+                | Every
+        )
     }
 
     /// Takes a keyword for a name where a reference follows (`not.x`).

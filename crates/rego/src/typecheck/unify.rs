@@ -42,8 +42,12 @@ pub(super) fn with_type(env: &mut Env<'_>, term: &Term, of: &Ty, union: bool) ->
                 });
                 return true;
             }
-            of.iter()
-                .fold(false, |fits, one| with_type(env, term, one, true) || fits)
+            // Every one of them is tried: each may teach a variable something.
+            let mut fits = false;
+            for one in of {
+                fits |= with_type(env, term, one, true);
+            }
+            fits
         }
         (TermValue::Array(_) | TermValue::Object(_) | TermValue::Set(_), _) => false,
         (TermValue::Var(name), _) if name != "input" && name != "data" => {
