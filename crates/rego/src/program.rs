@@ -41,7 +41,8 @@ pub struct Limits<'a> {
     pub deadline: u64,
     /// Bytes that values made while evaluating may take, roughly.
     pub memory: usize,
-    /// Depth of rule calls and of values.
+    /// Depth of nested rules, calls, iterations and closures. Each takes up to 2 KiB of stack when optimised (the
+    /// default fits 2 MiB, measured on chains of 1,000), up to 16 KiB when not.
     pub depth: u32,
 }
 
