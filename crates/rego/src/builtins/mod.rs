@@ -18,6 +18,7 @@ mod graph;
 mod json_patch;
 mod json_paths;
 mod json_schema;
+mod jwt;
 mod net;
 mod notes;
 mod numbers;
@@ -194,6 +195,7 @@ const FAMILIES: &[Table] = &[
     json_patch::TABLE,
     json_paths::TABLE,
     json_schema::TABLE,
+    jwt::TABLE,
     net::TABLE,
     notes::TABLE,
     numbers::TABLE,
