@@ -11,13 +11,6 @@
     clippy::print_stderr,
     reason = "a test ends by panicking, reads its cases, and says what it saw"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice
-)]
 
 use regent_rego::ast::RegoVersion;
 use regent_rego::{parse, print};
