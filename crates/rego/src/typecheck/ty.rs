@@ -314,12 +314,9 @@ pub(super) fn unifies(a: Option<&Ty>, b: Option<&Ty>) -> bool {
             // Both may be unions: the other way round as well.
             matches!((a, b), (Ty::Any(_), Ty::Any(of)) if one_of_unifies(of, a))
         }
-        (Ty::Array(a), Ty::Array(b)) => {
-            array_fits(a, b) && array_fits(b, a) && rest_fits(a.rest.as_deref(), b.rest.as_deref())
-        }
+        (Ty::Array(a), Ty::Array(b)) => arrays_fit(a, b) && rest_fits(a.rest.as_deref(), b.rest.as_deref()),
         (Ty::Object(a), Ty::Object(b)) => {
-            object_fits(a, b)
-                && object_fits(b, a)
+            objects_fit(a, b)
                 && match (&a.rest, &b.rest) {
                     (Some(x), Some(y)) => unifies(x.1.as_ref(), y.1.as_ref()),
                     _ => true,
@@ -344,18 +341,24 @@ fn rest_fits(a: Option<&Ty>, b: Option<&Ty>) -> bool {
     }
 }
 
-fn array_fits(a: &Array, b: &Array) -> bool {
-    a.items.iter().enumerate().all(|(i, t)| {
-        let other = b.items.get(i).map_or(b.rest.as_deref(), Option::as_ref);
-        unifies(t.as_ref(), other)
-    })
+/// Item by item, each pair once: going both ways would double the work with every level of nesting.
+fn arrays_fit(a: &Array, b: &Array) -> bool {
+    fn item(of: &Array, i: usize) -> Option<&Ty> {
+        of.items.get(i).map_or(of.rest.as_deref(), Option::as_ref)
+    }
+    (0..a.items.len().max(b.items.len())).all(|i| unifies(item(a, i), item(b, i)))
 }
 
-fn object_fits(a: &Object, b: &Object) -> bool {
-    a.fields.iter().all(|(k, t)| match select_field(b, k) {
-        Some(other) => unifies(t.as_ref(), Some(&other)),
-        None => a.rest.is_some() || b.rest.is_some(),
-    })
+/// Field by field, each pair once.
+fn objects_fit(a: &Object, b: &Object) -> bool {
+    let open = a.rest.is_some() || b.rest.is_some();
+    let fits = |of: &Maybe, other: &Object, key: &Value| match select_field(other, key) {
+        Some(other) => unifies(of.as_ref(), Some(&other)),
+        None => open,
+    };
+    let known = |key: &Value| a.fields.iter().any(|(k, _)| k == key);
+    a.fields.iter().all(|(k, of)| fits(of, b, k))
+        && b.fields.iter().filter(|(k, _)| !known(k)).all(|(k, of)| fits(of, a, k))
 }
 
 /// The types of two definitions of one rule.
