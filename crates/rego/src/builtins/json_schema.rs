@@ -3,12 +3,14 @@
 //! A schema is checked as a whole first; then it is read again as it stands while matching. References stay within the
 //! schema: nothing is fetched.
 
+mod forms;
+
+use self::forms::{is_date, is_integer, is_ipv6, is_multiple, is_time, shown, zoned};
 use super::operand::{any, error, too_large};
 use super::{Answer, Failure, Host, Table};
 use crate::json;
 use crate::number::Number;
 use crate::value::{Object, Value};
-use num_bigint::BigInt;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const TABLE: Table = &[
@@ -222,10 +224,10 @@ impl Checking<'_> {
     fn strings(&mut self, o: &Object) -> Result<(), Failure> {
         limits(o, "minLength", "maxLength")?;
         text_of(o, "pattern")?;
-        if let Some(pattern) = o.get_str("pattern") {
-            if !self.is_pattern(pattern)? {
-                return Err(error("pattern must be a valid regex"));
-            }
+        if let Some(pattern) = o.get_str("pattern")
+            && !self.is_pattern(pattern)?
+        {
+            return Err(error("pattern must be a valid regex"));
         }
         text_of(o, "format").map(|_| ())
     }
@@ -534,10 +536,10 @@ impl Matching<'_> {
         if missed {
             out.fault(at, "number_all_of", "Must validate all the schemas (allOf)");
         }
-        if let Some(not) = o.get_str("not") {
-            if self.apart(not, v, at, depth)?.errors.is_empty() {
-                out.fault(at, "number_not", "Must not validate the schema (not)");
-            }
+        if let Some(not) = o.get_str("not")
+            && self.apart(not, v, at, depth)?.errors.is_empty()
+        {
+            out.fault(at, "number_not", "Must not validate the schema (not)");
         }
         if let (Some(all), Value::Object(members)) = (o.get_str("dependencies").and_then(Value::as_object), v) {
             for (_, dependency) in all.iter().filter(|d| members.get(&d.0).is_some()) {
@@ -586,10 +588,10 @@ impl Matching<'_> {
             self.host.charge(all.len())?;
             out.fault(at, "enum", format!("{field} must be one of the following: {all}"));
         }
-        if let (Some(format), Value::String(s)) = (o.get_str("format").and_then(Value::as_str), v) {
-            if !self.has_format(format, s, v)? {
-                out.fault(at, "format", format!("Does not match format '{format}'"));
-            }
+        if let (Some(format), Value::String(s)) = (o.get_str("format").and_then(Value::as_str), v)
+            && !self.has_format(format, s, v)?
+        {
+            out.fault(at, "format", format!("Does not match format '{format}'"));
         }
         out.score += 1;
         Ok(())
@@ -768,11 +770,11 @@ impl Matching<'_> {
             let text = format!("String length must be less than or equal to {max}");
             out.fault(at, "string_lte", text);
         }
-        if let Some(pattern) = o.get_str("pattern") {
-            if !self.fits_pattern(pattern, v)? {
-                let pattern = pattern.as_str().unwrap_or_default();
-                out.fault(at, "pattern", format!("Does not match pattern '{pattern}'"));
-            }
+        if let Some(pattern) = o.get_str("pattern")
+            && !self.fits_pattern(pattern, v)?
+        {
+            let pattern = pattern.as_str().unwrap_or_default();
+            out.fault(at, "pattern", format!("Does not match pattern '{pattern}'"));
         }
         out.score += 1;
         Ok(())
@@ -809,119 +811,4 @@ fn number(o: &Object, n: &Number, at: &str, out: &mut Found) {
         out.fault(at, "number_gt", format!("Must be greater than {}", shown(b)));
     }
     out.score += 1;
-}
-
-/// Digits and the power of ten they are multiplied with.
-fn scaled(n: &Number) -> Option<(BigInt, i64)> {
-    let text = n.text();
-    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let exponent = exponent.parse::<i64>().ok()?;
-    let shift = i64::try_from(fraction.len()).ok()?;
-    let digits = format!("{whole}{fraction}").parse().ok()?;
-    Some((digits, exponent.checked_sub(shift)?))
-}
-
-/// Further apart than this, numbers are not brought to the same power.
-const POWERS: i64 = 10_000;
-
-/// Whether one number divides the other.
-fn is_multiple(n: &Number, of: &Number) -> bool {
-    let (Some((a, x)), Some((b, y))) = (scaled(n), scaled(of)) else {
-        return false;
-    };
-    let zero = BigInt::from(0);
-    if a == zero || b == zero {
-        return a == zero;
-    }
-    let low = x.min(y);
-    let lift = |digits: BigInt, power: i64| match power.checked_sub(low) {
-        Some(p) if p <= POWERS => u32::try_from(p).ok().map(|p| digits * BigInt::from(10).pow(p)),
-        _ => None,
-    };
-    match (lift(a, x), lift(b, y)) {
-        (Some(a), Some(b)) => a % b == zero,
-        _ => false,
-    }
-}
-
-fn is_integer(n: &Number) -> bool {
-    n.integer_value().is_some() || is_multiple(n, &Number::from(1))
-}
-
-/// A bound as Go writes big floats: no more digits than needed, with an exponent from a million on.
-fn shown(n: &Number) -> String {
-    // Integers have more digits than a double keeps.
-    let text = match n.integer_value() {
-        Some(i) => format!("{i:e}"),
-        None => format!("{:e}", n.as_f64()),
-    };
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i64 = exponent.parse().unwrap_or(0);
-    if !(-4..6).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        return format!("{digits}e{sign}{:02}", exponent.abs());
-    }
-    format!("{}", n.as_f64())
-}
-
-fn is_ipv6(s: &str) -> bool {
-    s.parse::<std::net::Ipv6Addr>().is_ok()
-}
-
-/// Two digits within bounds.
-fn two(s: &str, low: u32, high: u32) -> bool {
-    let digits = s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit());
-    digits && s.parse::<u32>().is_ok_and(|n| (low..=high).contains(&n))
-}
-
-fn is_date(s: &str) -> bool {
-    let parts: Vec<&str> = s.split('-').collect();
-    let [year, month, day] = parts.as_slice() else {
-        return false;
-    };
-    if year.len() != 4 || !year.bytes().all(|b| b.is_ascii_digit()) || !two(month, 1, 12) {
-        return false;
-    }
-    let year: u32 = year.parse().unwrap_or(0);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match *month {
-        "02" if leap => 29,
-        "02" => 28,
-        "04" | "06" | "09" | "11" => 30,
-        _ => 31,
-    };
-    two(day, 1, last)
-}
-
-/// A time of day, and what is left behind it.
-fn clock(s: &str) -> Option<&str> {
-    let (time, rest) = s.split_at_checked(8)?;
-    let parts: Vec<&str> = time.split(':').collect();
-    let [hour, minute, second] = parts.as_slice() else {
-        return None;
-    };
-    if !(two(hour, 0, 23) && two(minute, 0, 59) && two(second, 0, 59)) {
-        return None;
-    }
-    match rest.strip_prefix(['.', ',']) {
-        Some(fraction) => {
-            let after = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            (after.len() < fraction.len()).then_some(after)
-        }
-        None => Some(rest),
-    }
-}
-
-fn is_zone(s: &str) -> bool {
-    let offset = s.strip_prefix(['+', '-']).and_then(|o| o.split_once(':'));
-    s == "Z" || offset.is_some_and(|(h, m)| two(h, 0, 24) && two(m, 0, 60))
-}
-
-fn zoned(s: &str) -> bool {
-    clock(s).is_some_and(is_zone)
-}
-
-fn is_time(s: &str) -> bool {
-    clock(s).is_some_and(|rest| rest.is_empty() || is_zone(rest))
 }
