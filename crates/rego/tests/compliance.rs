@@ -220,6 +220,7 @@ fn evaluate(case: &Case, modules: Vec<Module>, body: Vec<regent_rego::ast::Expr>
     let want_code = case.text("want_error_code");
     let want_error = case.text("want_error");
     match result {
+        Err(e) if e.code == Code::Unsupported => Verdict::Refused(e.message.clone()),
         Err(e) if want_code.is_none() && want_error.is_none() => Verdict::Different(format!("unexpected error: {e}")),
         Err(e) => {
             if want_code.is_some_and(|c| c != e.code.as_str()) {
