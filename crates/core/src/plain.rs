@@ -37,11 +37,11 @@ pub(crate) struct PlainRule {
 
 /// Reads a module as the version it is written in: v1 where it is v1 or imports `rego.v1`, v0 otherwise.
 pub(crate) fn parse_either(file: &str, text: &str) -> Result<Module, Vec<Error>> {
-    let first = match parse::parse_module(file, text, RegoVersion::V1) {
+    let first = match parse::parse_module_annotated(file, text, RegoVersion::V1) {
         Ok(module) => return Ok(module),
         Err(errors) => errors,
     };
-    match parse::parse_module(file, text, RegoVersion::V0CompatV1) {
+    match parse::parse_module_annotated(file, text, RegoVersion::V0CompatV1) {
         Ok(module) => Ok(module),
         // What a file was meant to be shows in its words: v1's errors for v1's keywords.
         Err(second) => Err(if looks_like_v1(text) { first } else { second }),

@@ -128,5 +128,5 @@ fn hostile_policies_are_refused_or_stopped() {
     let mut found = found.into_inner().expect("list");
     found.sort();
     found.iter().for_each(|(name, why)| failures.add(name, why));
-    failures.finish(250);
+    failures.finish(300);
 }

@@ -162,6 +162,9 @@ impl Program {
             None => exec.query(entry.0),
         };
         let value = value.map_err(|e| *e)?;
+        if let Some(value) = &value {
+            exec.outcome(value)?;
+        }
         if let Some(failure) = exec.take_failure() {
             return Err(failure);
         }
@@ -177,16 +180,15 @@ impl Program {
         let Some(path) = self.path(entry) else {
             return table.queries.get(entry.0 as usize).cloned().unwrap_or_default();
         };
-        let mut reads = Reads::default();
         let mut ruled = false;
-        for (doc, of) in self.plan.docs.iter().zip(&table.docs) {
+        let mut reached = Vec::new();
+        for (i, doc) in self.plan.docs.iter().enumerate() {
             if doc.path.starts_with(&path) || path.starts_with(&doc.path) {
                 ruled |= path.starts_with(&doc.path);
-                reads.input.extend(of.input.iter().cloned());
-                reads.data.extend(of.data.iter().cloned());
-                reads.nondeterministic |= of.nondeterministic;
+                reached.push(i);
             }
         }
+        let mut reads = crate::plan::whole(&table.docs, reached, Reads::default());
         if !ruled {
             reads
                 .data

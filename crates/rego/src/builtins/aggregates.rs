@@ -64,6 +64,8 @@ fn fold(
         let Value::Number(n) = v else {
             return Err(element(1, any(args, 1)?, v, &["number"]));
         };
+        // Long numbers take long: the clock is looked at now and then.
+        host.charge(16)?;
         out = step(out, soft(n)?).ok_or_else(|| too_large("number"))?;
     }
     Ok(Some(Value::Number(from_soft(host, Some(out))?)))

@@ -1,6 +1,6 @@
 //! JSON, YAML, base64, hex and URL queries as strings.
 
-use super::operand::{any, bytes, error, must_be, object, string, text_of_bytes};
+use super::operand::{any, bytes, charge_text, error, must_be, object, string, text_of_bytes};
 use super::{Answer, Failure, Host, Table};
 use crate::json;
 use crate::value::Value;
@@ -37,21 +37,9 @@ fn truth(b: bool) -> Answer {
     Ok(Some(Value::Bool(b)))
 }
 
-/// Bytes the JSON of a value takes at most, without quoting.
-fn size(v: &Value) -> usize {
-    match v {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(n) => n.text().len() + 1,
-        Value::String(s) => s.len() + 3,
-        Value::Array(a) => a.iter().map(size).sum::<usize>() + 2,
-        Value::Set(s) => s.iter().map(size).sum::<usize>() + 2,
-        Value::Object(o) => o.iter().map(|e| size(&e.0) + size(&e.1)).sum::<usize>() + 2,
-    }
-}
-
 fn json_marshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let v = any(args, 1)?;
-    host.charge(size(v))?;
+    charge_text(host, v, 1)?;
     text(json::write(v))
 }
 
@@ -85,7 +73,7 @@ fn json_marshal_with_options(host: &mut dyn Host, args: &[&Value]) -> Answer {
             _ => return Err(fault(format!("object contained unknown key {key}"))),
         }
     }
-    host.charge(size(v))?;
+    charge_text(host, v, 1)?;
     if !pretty.unwrap_or(implied) {
         return text(json::write(v));
     }
@@ -152,7 +140,8 @@ fn json_is_valid(host: &mut dyn Host, args: &[&Value]) -> Answer {
 
 fn yaml_marshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let v = any(args, 1)?;
-    host.charge(size(v).saturating_add(layout(v, 0, 2, 0)))?;
+    charge_text(host, v, 1)?;
+    host.charge(layout(v, 0, 2, 0))?;
     text(crate::yaml::write(v))
 }
 
@@ -161,7 +150,7 @@ fn yaml_unmarshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
     host.charge(s.len().saturating_mul(16))?;
     let v = crate::yaml::read(s).map_err(|e| error(format!("yaml: line {}: {}", e.row, e.message)))?;
     // Aliases can make more of the text than it is long.
-    host.charge(size(&v))?;
+    charge_text(host, &v, 1)?;
     Ok(Some(v))
 }
 
@@ -376,7 +365,7 @@ fn urlquery_encode_object(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let Value::Object(o) = v else {
         return Err(must_be(1, "object", v));
     };
-    host.charge(size(v).saturating_mul(3))?;
+    charge_text(host, v, 3)?;
     let fault = || Failure::Type("operand 1 values must be string, array[string], or set[string]".into());
     let mut pairs: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (key, value) in o.iter() {

@@ -72,6 +72,7 @@ fn print(host: &mut dyn Host, args: &[&Value]) -> Answer {
 fn template_string(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let mut out = String::new();
     for operand in array(args, 1)? {
+        super::operand::charge_text(host, operand, 1)?;
         let texts = texts(operand)?;
         let [text] = texts.as_slice() else {
             let message = "template-strings must not produce multiple outputs";

@@ -1,6 +1,6 @@
 //! Operands with OPA's words when they do not fit. Places count from 1.
 
-use super::Failure;
+use super::{Failure, Host};
 use crate::number::Number;
 use crate::value::{Object, Set, Value};
 use smol_str::SmolStr;
@@ -147,4 +147,36 @@ pub(crate) fn text_of_bytes(bytes: Vec<u8>) -> Value {
 /// The bytes of a string operand, also where they are no text.
 pub(crate) fn bytes<'a>(args: &[&'a Value], place: usize) -> Result<std::borrow::Cow<'a, [u8]>, Failure> {
     Ok(crate::go_text::to_bytes(string(args, place)?))
+}
+
+/// Accounts for a value written out `times` times, while walking it: a value of shared parts may be far longer written
+/// than it is in memory.
+pub(crate) fn charge_text(host: &mut dyn Host, value: &Value, times: usize) -> Result<(), Failure> {
+    let mut pending = 0;
+    charge_part(host, value, times, &mut pending)?;
+    host.charge(pending)
+}
+
+/// What is gathered before the host is told.
+const CHUNK: usize = 16 << 10;
+
+fn charge_part(host: &mut dyn Host, value: &Value, times: usize, pending: &mut usize) -> Result<(), Failure> {
+    let own = match value {
+        Value::String(s) => s.len(),
+        Value::Number(n) => n.text().len(),
+        _ => 0,
+    };
+    *pending = pending.saturating_add((own + 8).saturating_mul(times));
+    if *pending >= CHUNK {
+        host.charge(std::mem::take(pending))?;
+    }
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|v| charge_part(host, v, times, pending)),
+        Value::Set(items) => items.iter().try_for_each(|v| charge_part(host, v, times, pending)),
+        Value::Object(entries) => entries.iter().try_for_each(|(k, v)| {
+            charge_part(host, k, times, pending)?;
+            charge_part(host, v, times, pending)
+        }),
+        _ => Ok(()),
+    }
 }

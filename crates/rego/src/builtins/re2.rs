@@ -24,6 +24,8 @@ pub(crate) type Match = Vec<Option<(usize, usize)>>;
 
 /// Memory of one compiled expression; more than any real one, and less than harms.
 const SIZE: usize = 32 << 20;
+/// Groups times length of an expression, at most.
+const GROUP_STATES: usize = 4 << 20;
 /// Go's bound on nesting.
 const HEIGHT: u32 = 1000;
 /// Go's bound on instructions (128 MiB of them).
@@ -48,6 +50,10 @@ impl Pattern {
             .syntax(syntax::Config::new())
             .build_from_hir(&hir);
         let regex = built.map_err(|_| too_large("regular expression"))?;
+        // A search keeps every group's places for each state: their product must not be driven by input.
+        if regex.captures_len().saturating_mul(text.len()) > GROUP_STATES {
+            return Err(too_large("regular expression"));
+        }
         Ok(Pattern { regex, names })
     }
 

@@ -213,6 +213,10 @@ fn sprintf(host: &mut dyn Host, args: &[&Value]) -> Answer {
         Value::Array(a) => a.as_slice(),
         other => return Err(super::operand::must_be(2, "array", other)),
     };
+    let composite = |v: &&Value| matches!(v, Value::Array(_) | Value::Object(_) | Value::Set(_));
+    for value in values.iter().filter(composite) {
+        super::operand::charge_text(host, value, 1)?;
+    }
     Ok(Some(text_of_bytes(crate::gofmt::sprintf(host, format, values)?)))
 }
 

@@ -3,6 +3,7 @@
 use super::frame::{Mock, argument};
 use super::sink::Sink;
 use super::{Exec, Res};
+use crate::builtins::operand::charge_text;
 use crate::builtins::{Builtin, Failure, Host};
 use crate::error::{Code, Error};
 use crate::plan::{Block, Callee, Collect, Def, DocId, Kind, Operand, Slot};
@@ -187,6 +188,9 @@ impl<'a> Exec<'a> {
         };
         let mut lines: Vec<String> = vec![String::new()];
         for (i, part) in parts.iter().enumerate() {
+            if let Err(Failure::Halt(error)) = charge_text(self, part, 1) {
+                return Err(Box::new(error));
+            }
             let texts: Vec<String> = match part {
                 Value::Set(set) if set.is_empty() => vec!["<undefined>".to_owned()],
                 Value::Set(set) => set.iter().map(plain).collect(),

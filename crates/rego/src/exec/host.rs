@@ -1,7 +1,21 @@
 //! What built-ins may ask of an evaluation.
 
 use super::Exec;
+use crate::builtins::operand::charge_text;
 use crate::builtins::{Cache, Failure, Host};
+use crate::error::{Code, Error};
+use crate::value::Value;
+
+impl Exec<'_> {
+    /// What goes out is written out: shared parts count as often as they stand there.
+    pub(crate) fn outcome(&mut self, value: &Value) -> Result<(), Error> {
+        self.made = 0;
+        charge_text(self, value, 1).map_err(|failure| match failure {
+            Failure::Halt(error) => error,
+            Failure::Type(text) | Failure::Builtin(text) => *self.error(Code::Limit, text),
+        })
+    }
+}
 
 impl Host for Exec<'_> {
     fn charge(&mut self, bytes: usize) -> Result<(), Failure> {

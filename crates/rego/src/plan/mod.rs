@@ -8,6 +8,7 @@ mod tree;
 mod visit;
 
 pub(crate) use ops::*;
+pub(crate) use reads::whole;
 
 use crate::ast::Loc;
 use crate::builtins::Cache;
@@ -43,10 +44,11 @@ pub(crate) struct QueryPlan {
     pub(crate) names: Vec<Value>,
 }
 
-/// What can be read, per document and query (already transitive).
+/// What can be read: by each document itself, by each query with all that it reaches. Documents are followed when
+/// asked for ([`whole`]): a chain of thousands would take the square.
 #[derive(Debug, Default)]
 pub(crate) struct ReadTable {
-    pub(crate) docs: Vec<Reads>,
+    pub(crate) docs: Vec<reads::Own>,
     pub(crate) queries: Vec<Reads>,
 }
 

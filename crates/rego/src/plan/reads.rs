@@ -12,21 +12,22 @@ use crate::program::Reads;
 use crate::value::Value;
 
 /// What a body reads itself, and which documents it refers to.
-#[derive(Default)]
-struct Own {
+#[derive(Debug, Default)]
+pub(crate) struct Own {
     reads: Reads,
     docs: Vec<usize>,
 }
 
 /// Reads of all documents and queries.
 pub(super) fn table(compiled: &Compiled, tree: &Tree<'_>) -> ReadTable {
+    let index = Index::new(tree);
     let docs: Vec<Own> = tree
         .groups
         .iter()
         .map(|group| {
             let mut own = Own::default();
             for member in &group.rules {
-                visit::rule(member.rule, &mut |item| own.see(item, tree));
+                visit::rule(member.rule, &mut |item| own.see(item, &index));
             }
             own
         })
@@ -36,23 +37,21 @@ pub(super) fn table(compiled: &Compiled, tree: &Tree<'_>) -> ReadTable {
         .iter()
         .map(|query| {
             let mut own = Own::default();
-            visit::body(&query.body, &mut |item| own.see(item, tree));
+            visit::body(&query.body, &mut |item| own.see(item, &index));
             own
         })
         .collect();
     ReadTable {
-        docs: (0..docs.len())
-            .map(|i| whole(&docs, vec![i], Reads::default()))
-            .collect(),
         queries: queries
             .iter()
             .map(|q| whole(&docs, q.docs.clone(), q.reads.clone()))
             .collect(),
+        docs,
     }
 }
 
 /// A start with everything that is reached from it.
-fn whole(docs: &[Own], mut todo: Vec<usize>, mut reads: Reads) -> Reads {
+pub(crate) fn whole(docs: &[Own], mut todo: Vec<usize>, mut reads: Reads) -> Reads {
     let mut seen = vec![false; docs.len()];
     while let Some(at) = todo.pop() {
         let (Some(doc), Some(done)) = (docs.get(at), seen.get_mut(at)) else {
@@ -73,8 +72,34 @@ fn whole(docs: &[Own], mut todo: Vec<usize>, mut reads: Reads) -> Reads {
     reads
 }
 
+/// Documents by path, so that thousands of rules are not compared with each other.
+struct Index<'t> {
+    paths: Vec<(&'t [Value], usize)>,
+}
+
+impl<'t> Index<'t> {
+    fn new(tree: &'t Tree<'_>) -> Index<'t> {
+        let all = tree.groups.iter().enumerate();
+        let mut paths: Vec<(&[Value], usize)> = all.map(|(i, g)| (g.path.as_slice(), i)).collect();
+        paths.sort();
+        Index { paths }
+    }
+
+    fn at(&self, path: &[Value]) -> Option<usize> {
+        let i = self.paths.binary_search_by(|p| p.0.cmp(path)).ok()?;
+        self.paths.get(i).map(|p| p.1)
+    }
+
+    /// The document at a path and those below it.
+    fn below(&self, path: &[Value]) -> impl Iterator<Item = usize> {
+        let start = self.paths.partition_point(|p| p.0 < path);
+        let from = self.paths.get(start..).unwrap_or_default();
+        from.iter().take_while(move |p| p.0.starts_with(path)).map(|p| p.1)
+    }
+}
+
 impl Own {
-    fn see(&mut self, item: Item<'_>, tree: &Tree<'_>) {
+    fn see(&mut self, item: Item<'_>, index: &Index<'_>) {
         let term = match item {
             Item::Term(term) => term,
             Item::With(with) => &with.target,
@@ -89,7 +114,7 @@ impl Own {
         };
         match &head.value {
             TermValue::Var(name) if name == "input" => self.reads.input.push(known(rest)),
-            TermValue::Var(name) if name == "data" => self.data(rest, tree),
+            TermValue::Var(name) if name == "data" => self.data(rest, index),
             TermValue::Var(_) => {
                 let builtin = builtins::find(&operator(parts));
                 self.reads.nondeterministic |= builtin.is_some_and(|b| !b.deterministic);
@@ -98,17 +123,17 @@ impl Own {
         }
     }
 
-    fn data(&mut self, rest: &[Term], tree: &Tree<'_>) {
+    fn data(&mut self, rest: &[Term], index: &Index<'_>) {
         let path: Vec<Value> = rest.iter().map_while(scalar).collect();
         let mut hidden = false;
-        for (i, group) in tree.groups.iter().enumerate() {
-            if path.starts_with(&group.path) {
+        for len in 0..path.len() {
+            if let Some(i) = path.get(..len).and_then(|p| index.at(p)) {
                 hidden = true;
-                self.docs.push(i);
-            } else if group.path.starts_with(&path) {
                 self.docs.push(i);
             }
         }
+        hidden |= index.at(&path).is_some();
+        self.docs.extend(index.below(&path));
         // Below a rule there is no base document to see.
         if !hidden {
             self.reads.data.push(known(rest));

@@ -13,6 +13,9 @@ fn render_template(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let text = string(args, 1)?;
     object(args, 2)?;
     host.charge(text.len().saturating_mul(8))?;
+    if let Some(v) = args.get(1) {
+        crate::builtins::operand::charge_text(host, v, 1)?;
+    }
     // OPA reads the Rego text of the object as JSON, so sets and keys that are no strings are faults.
     let Some(data) = args.get(1).map(|v| crate::value_text::text(v)) else {
         return Ok(None);
