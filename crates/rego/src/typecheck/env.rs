@@ -16,6 +16,7 @@ pub(super) struct Tree {
 impl Tree {
     /// Adds a definition's type; several definitions are merged.
     pub(super) fn insert(&mut self, path: &[Value], of: Ty) {
+        let of = ty::bounded(of);
         let Some((key, rest)) = path.split_first() else {
             self.value = ty::merge(self.value.take(), Some(of));
             return;
@@ -26,7 +27,7 @@ impl Tree {
     /// Sets a type, whatever was there.
     pub(super) fn put(&mut self, path: &[Value], of: Ty) {
         match path.split_first() {
-            None => self.value = Some(of),
+            None => self.value = Some(ty::bounded(of)),
             Some((key, rest)) => self.children.entry(key.clone()).or_default().put(rest, of),
         }
     }
@@ -114,6 +115,7 @@ impl<'a> Env<'a> {
     }
 
     pub(super) fn put(&mut self, name: &SmolStr, of: Ty) {
+        let of = ty::bounded(of);
         if let Some(scope) = self.scopes.last_mut() {
             match scope.iter_mut().find(|(n, _)| n == name) {
                 Some(entry) => entry.1 = of,

@@ -377,3 +377,29 @@ pub(super) fn merge(a: Maybe, b: Maybe) -> Maybe {
         (a, b) => or(a, b),
     }
 }
+
+/// Parts of a type that is kept; types share nothing, so rules that double each other's would double them.
+const PARTS: usize = 4096;
+
+/// The type, or anything when it is too large to keep.
+pub(super) fn bounded(of: Ty) -> Ty {
+    if within(&of, &mut PARTS.clone()) { of } else { ANY }
+}
+
+fn within(of: &Ty, left: &mut usize) -> bool {
+    if *left == 0 {
+        return false;
+    }
+    *left -= 1;
+    let mut part = |t: Option<&Ty>| t.is_none_or(|t| within(t, left));
+    match of {
+        Ty::Array(a) => a.items.iter().all(|t| part(t.as_ref())) && part(a.rest.as_deref()),
+        Ty::Object(o) => {
+            o.fields.iter().all(|(_, t)| part(t.as_ref()))
+                && o.rest.as_ref().is_none_or(|r| part(r.0.as_ref()) && part(r.1.as_ref()))
+        }
+        Ty::Set(of) => part(of.as_deref()),
+        Ty::Any(of) => of.iter().all(|t| part(Some(t))),
+        _ => true,
+    }
+}
