@@ -1,4 +1,4 @@
-//! `units.parse`: quantities with SI and binary suffixes, computed exactly in decimals.
+//! `units.parse` and `units.parse_bytes`: quantities with SI and binary suffixes, computed exactly in decimals.
 
 use super::operand::{error, string};
 use super::{Answer, Host, Table};
@@ -6,7 +6,7 @@ use crate::number::Number;
 use crate::value::Value;
 use num_bigint::BigUint;
 
-pub(crate) const TABLE: Table = &[("units.parse", parse)];
+pub(crate) const TABLE: Table = &[("units.parse", parse), ("units.parse_bytes", parse_bytes)];
 
 /// Where the number ends; `None` when its exponent has too many digits.
 fn number_end(text: &str) -> Option<usize> {
@@ -133,4 +133,41 @@ fn parse(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let digits = format!("{scaled:0>11}", scaled = scaled.to_string());
     let (whole, fraction) = digits.split_at_checked(digits.len() - 10).unwrap_or((&digits, ""));
     Ok(Number::parse(&format!("{sign}{whole}.{fraction}")).map(Value::Number))
+}
+
+/// Bytes, cut to whole ones.
+fn parse_bytes(host: &mut dyn Host, args: &[&Value]) -> Answer {
+    let fault = |what: &str| error(format!("units.parse_bytes: {what}"));
+    let text = string(args, 1)?.to_lowercase().replace('"', "");
+    if text.contains(' ') {
+        return Err(fault("spaces not allowed in resource strings"));
+    }
+    let end = number_end(&text).ok_or_else(|| fault("exponent too large"))?;
+    let (number, unit) = text.split_at_checked(end).unwrap_or((&text, ""));
+    if number.is_empty() {
+        return Err(fault("no byte amount provided"));
+    }
+    let binary = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('i'));
+    let name = binary.unwrap_or_else(|| unit.strip_suffix('b').unwrap_or(unit));
+    let power = ["", "k", "m", "g", "t", "p", "e"].iter().position(|n| *n == name);
+    let power = power.filter(|p| *p > 0 || unit.is_empty());
+    let power = power.and_then(|p| u32::try_from(p).ok());
+    let power = power.ok_or_else(|| fault(&format!("byte unit {unit} not recognized")))?;
+    let factor = BigUint::from(if binary.is_some() { 1024u32 } else { 1000 }).pow(power);
+    let bad = || fault("could not parse byte amount to a number");
+    let (negative, digits, exponent) = decimal(number).ok_or_else(bad)?;
+    let zeros = usize::try_from(exponent.unsigned_abs()).unwrap_or(usize::MAX);
+    host.charge(digits.len().saturating_mul(digits.len() / 64 + 1).saturating_add(zeros))?;
+    let amount = BigUint::parse_bytes(digits.as_bytes(), 10).ok_or_else(bad)? * factor;
+    let mut text = amount.to_string();
+    if exponent < 0 {
+        text.truncate(text.len().saturating_sub(zeros));
+    } else if text != "0" {
+        text.push_str(&"0".repeat(zeros));
+    }
+    if text.is_empty() {
+        text.push('0');
+    }
+    let sign = if negative && text != "0" { "-" } else { "" };
+    Ok(Number::parse(&format!("{sign}{text}")).map(Value::Number))
 }
