@@ -5,6 +5,7 @@ mod signature;
 
 use super::operand::{error, object, string};
 use super::{Answer, Failure, Host, Table};
+use crate::error::{Code, Error};
 use crate::go_text::to_bytes;
 use crate::value::Value;
 use base64::Engine;
@@ -387,6 +388,12 @@ fn encode(host: &mut dyn Host, header: &str, payload: &str, key: &str) -> Answer
     };
     if !ALGORITHMS.contains(&alg) {
         return Err(error(format!("unknown JWS algorithm: {alg}")));
+    }
+    // Undefined could let through what the policy means to stop.
+    if matches!(alg, "PS256" | "PS384" | "PS512" | "ES512") {
+        let message = format!("io.jwt.encode_sign: signing with {alg} is not supported; use RS256, ES256 or EdDSA");
+        let place = crate::ast::Loc::default();
+        return Err(Failure::Halt(Error::new(Code::Unsupported, &place, message)));
     }
     let is_token = read.get("typ").and_then(Value::as_str).is_none_or(|t| t == "JWT");
     if is_token && json(host, payload).is_err() {
