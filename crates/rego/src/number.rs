@@ -431,6 +431,8 @@ impl Ord for Number {
             (None, Some(_)) => return other.cmp(self).reverse(),
         }
         match (self, other) {
+            // The same text is the same number, however long.
+            (Number::Text(a), Number::Text(b)) if a.text == b.text => Ordering::Equal,
             (Number::Text(a), Number::Text(b)) => a.parts().cmp(&b.parts()),
             // Machine integers were answered above.
             _ => Ordering::Equal,
