@@ -98,6 +98,10 @@ pub fn regent(args: &[&str], folder: &Path) -> Run {
         if let Some(status) = child.try_wait().expect("wait") {
             break status.code().unwrap_or(-1);
         }
+        // A hang fails its case, not the whole run.
+        if started.elapsed() > Duration::from_secs(20) {
+            let _ = child.kill();
+        }
         std::thread::sleep(Duration::from_millis(2));
     };
     Run {
