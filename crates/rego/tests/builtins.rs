@@ -217,7 +217,6 @@ fn as_opa_answers() {
 }
 
 #[test]
-#[ignore = "families are still to come"]
 fn every_name_is_implemented_or_refused() {
     let missing: Vec<String> = data("builtin-names.txt")
         .lines()

@@ -262,6 +262,34 @@ pub const REFUSED: &[(&str, &str)] = &[
         "it gives OPA's own syntax tree, which does not exist here",
     ),
     ("external_data", "external data providers are not supported yet"),
+    ("crypto.parse_private_keys", "certificates and keys are not read yet"),
+    (
+        "crypto.x509.parse_and_verify_certificates",
+        "certificates and keys are not read yet",
+    ),
+    (
+        "crypto.x509.parse_and_verify_certificates_with_options",
+        "certificates and keys are not read yet",
+    ),
+    (
+        "crypto.x509.parse_certificate_request",
+        "certificates and keys are not read yet",
+    ),
+    (
+        "crypto.x509.parse_certificates",
+        "certificates and keys are not read yet",
+    ),
+    ("crypto.x509.parse_keypair", "certificates and keys are not read yet"),
+    (
+        "crypto.x509.parse_rsa_private_key",
+        "certificates and keys are not read yet",
+    ),
+    ("graphql.is_valid", "GraphQL is not supported yet"),
+    ("graphql.parse", "GraphQL is not supported yet"),
+    ("graphql.parse_and_verify", "GraphQL is not supported yet"),
+    ("graphql.parse_query", "GraphQL is not supported yet"),
+    ("graphql.parse_schema", "GraphQL is not supported yet"),
+    ("graphql.schema_is_valid", "GraphQL is not supported yet"),
 ];
 
 /// Why a built-in is refused, if it is.
