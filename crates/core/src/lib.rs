@@ -34,6 +34,7 @@ pub mod expansion;
 pub mod matching;
 pub mod policy_set;
 
+pub mod coverage;
 pub mod decision;
 pub mod evaluate;
 

@@ -138,6 +138,34 @@ pub(crate) enum FailOn {
     Dryrun,
 }
 
+/// Whether and how coverage is told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Coverage {
+    /// Tell which lines were reached
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Write coverage to a file (implies --coverage)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) coverage_output: Option<String>,
+    /// Format of that file; without it, the file's name says: .info or .lcov, .json, else text
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "coverage_output")]
+    pub(crate) coverage_format: Option<CoverageFormat>,
+}
+
+impl Coverage {
+    /// Whether anything of it is asked for.
+    pub(crate) fn wanted(&self) -> bool {
+        self.coverage || self.coverage_output.is_some()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CoverageFormat {
+    Text,
+    Json,
+    Lcov,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Verify {
     /// Suite files, directories, or DIR/... for all below
@@ -204,6 +232,8 @@ pub(crate) struct Eval {
     /// Time limit (default none)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) coverage: Coverage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

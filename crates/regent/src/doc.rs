@@ -14,6 +14,8 @@ pub(crate) enum Doc {
     Bool(bool),
     List(Vec<Doc>),
     Map(Vec<(&'static str, Doc)>),
+    /// A map whose keys are not known before.
+    Table(Vec<(String, Doc)>),
 }
 
 impl From<&str> for Doc {
@@ -81,6 +83,7 @@ impl Doc {
             Doc::Bool(b) => Value::Bool(*b),
             Doc::List(items) => Value::array(items.iter().map(Doc::value).collect()),
             Doc::Map(entries) => Value::object(entries.iter().map(|(k, v)| (Value::string(k), v.value())).collect()),
+            Doc::Table(entries) => Value::object(entries.iter().map(|(k, v)| (Value::string(k), v.value())).collect()),
         }
     }
 
@@ -101,6 +104,13 @@ impl Doc {
                 out,
                 indent,
                 |e, out| write_string(e.0, out),
+                |e, out, indent| e.1.write(out, indent),
+            ),
+            Doc::Table(entries) => write_map(
+                entries,
+                out,
+                indent,
+                |e, out| write_string(&e.0, out),
                 |e, out, indent| e.1.write(out, indent),
             ),
         }

@@ -1,5 +1,6 @@
 //! Reports in the formats that people and tools read, a file each.
 
+pub(crate) mod coverage;
 pub(crate) mod eval;
 pub(crate) mod github;
 pub(crate) mod json;

@@ -21,6 +21,7 @@ pub mod print;
 mod program;
 mod softfloat;
 pub mod term_order;
+pub mod trace;
 mod typecheck;
 pub mod types;
 pub mod value;

@@ -3,7 +3,8 @@
 use crate::ast;
 use crate::builtins::Capabilities;
 use crate::error::Error;
-use crate::exec::Exec;
+use crate::exec::{Exec, Tracer};
+use crate::trace::{Trace, TraceOptions};
 use crate::value::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -172,6 +173,42 @@ impl Program {
             value,
             prints: std::mem::take(&mut exec.prints),
         })
+    }
+
+    /// As [`Program::eval`], with what a program compiled for tracing (see [`CompileOptions::trace`]) tells on the way;
+    /// of any other the trace is empty. The trace is there after an error as well, up to where it happened.
+    pub fn eval_traced(
+        &self,
+        entry: Entry,
+        context: &Context<'_>,
+        options: &TraceOptions<'_>,
+    ) -> (Result<Outcome, Error>, Trace) {
+        let path = self.path(entry);
+        let arena = typed_arena::Arena::new();
+        let mut exec = Exec::new(&self.plan, &arena, context);
+        exec.tracer = Some(Box::new(Tracer::new(
+            &self.plan,
+            options,
+            path.as_ref().map(|p| p.as_slice()),
+        )));
+        let value = match &path {
+            Some(path) => exec.document(path).map(|v| v.cloned()),
+            None => exec.query(entry.0),
+        };
+        let result = value.map_err(|e| *e).and_then(|value| {
+            if let Some(value) = &value {
+                exec.outcome(value)?;
+            }
+            match exec.take_failure() {
+                Some(failure) => Err(failure),
+                None => Ok(Outcome {
+                    value,
+                    prints: std::mem::take(&mut exec.prints),
+                }),
+            }
+        });
+        let trace = exec.tracer.take().map(|t| t.finish(&self.plan)).unwrap_or_default();
+        (result, trace)
     }
 
     /// What an entry can read.

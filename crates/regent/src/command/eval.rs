@@ -4,8 +4,10 @@ use super::{CLEAN, DENIED, FAILED};
 use crate::arguments::Eval;
 use crate::files::{self, STDIN};
 use crate::render::eval::{self, Failed, Located};
-use crate::{judge, terminal};
+use crate::{judge, render, terminal};
+use regent_core::coverage::Coverage;
 use regent_rego::ast::{Expr, Module, RegoVersion};
+use regent_rego::trace::TraceOptions;
 use regent_rego::{
     CompileOptions, Context, Error, Limits, Object, Outcome, QuerySource, Value, compile, json, parse, yaml,
 };
@@ -29,14 +31,19 @@ struct Loaded {
 
 pub(crate) fn run(args: &Eval) -> u8 {
     match evaluate(args) {
-        Ok((outcome, body)) => {
+        Ok((outcome, body, coverage)) => {
             for line in &outcome.prints {
                 terminal::notice(&terminal::printable(line));
             }
             let results = outcome.value.as_ref().and_then(Value::as_array).unwrap_or_default();
-            terminal::print(&eval::render(args.format, results, &body, &args.query));
+            let shown = coverage.as_ref().filter(|_| args.coverage.coverage);
+            terminal::print(&eval::render(args.format, results, &body, &args.query, shown));
+            let saved = coverage.map_or(Ok(()), |c| render::coverage::save(&c, &args.coverage));
             let defined = !results.is_empty();
-            if (args.fail && !defined) || (args.fail_defined && defined) {
+            if let Err(message) = saved {
+                terminal::error(&message);
+                FAILED
+            } else if (args.fail && !defined) || (args.fail_defined && defined) {
                 DENIED
             } else {
                 CLEAN
@@ -53,7 +60,7 @@ pub(crate) fn run(args: &Eval) -> u8 {
     }
 }
 
-fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>), Failed> {
+fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Failed> {
     if args.query.trim().is_empty() {
         return Err(Failed::Plain("cannot evaluate empty query".to_owned()));
     }
@@ -75,6 +82,7 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>), Failed> {
     let options = CompileOptions {
         strict: args.strict,
         print: true,
+        trace: args.coverage.wanted(),
         ..CompileOptions::default()
     };
     let query = QuerySource {
@@ -83,6 +91,10 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>), Failed> {
         imports: frame.map(|m| m.imports).unwrap_or_default(),
     };
     let modules = std::mem::take(&mut loaded.modules);
+    let mut coverage = args.coverage.wanted().then(Coverage::default);
+    if let Some(coverage) = &mut coverage {
+        modules.iter().for_each(|m| coverage.add_module(m));
+    }
     let ran = catch_unwind(AssertUnwindSafe(|| {
         let (program, entries) = compile(modules, vec![query], &options)?;
         let Some(entry) = entries.first() else {
@@ -107,10 +119,18 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>), Failed> {
             seed: judge::now().unsigned_abs(),
             strict_builtin_errors: args.strict_builtin_errors,
         };
-        program.eval(*entry, &context).map_err(|e| vec![e])
+        let outcome = match &mut coverage {
+            None => program.eval(*entry, &context),
+            Some(coverage) => {
+                let (outcome, trace) = program.eval_traced(*entry, &context, &TraceOptions::default());
+                coverage.add_trace(&trace);
+                outcome
+            }
+        };
+        outcome.map_err(|e| vec![e])
     }));
     match ran {
-        Ok(Ok(outcome)) => Ok((outcome, body)),
+        Ok(Ok(outcome)) => Ok((outcome, body, coverage)),
         Ok(Err(errors)) => Err(failed(errors)),
         Err(panic) => Err(Failed::Plain(format!(
             "internal error: {}",

@@ -1,7 +1,9 @@
 //! Results of `eval` in OPA's shapes.
 
+use super::coverage;
 use crate::arguments::EvalFormat;
 use crate::doc::{Doc, compact, pretty};
+use regent_core::coverage::Coverage;
 use regent_rego::ast::Expr;
 use regent_rego::{Code, Error, Value};
 use std::collections::BTreeMap;
@@ -109,11 +111,21 @@ fn values(result: &Value) -> &[Value] {
     result.get("expressions").and_then(Value::as_array).unwrap_or_default()
 }
 
-pub(crate) fn render(format: EvalFormat, results: &[Value], body: &[Expr], query: &str) -> String {
+pub(crate) fn render(
+    format: EvalFormat,
+    results: &[Value],
+    body: &[Expr],
+    query: &str,
+    coverage: Option<&Coverage>,
+) -> String {
+    let with_coverage = |mut fields: Vec<(&'static str, Doc)>| {
+        fields.extend(coverage.map(|c| ("coverage", coverage::json(c))));
+        Doc::Map(fields).json()
+    };
     match format {
-        EvalFormat::Json => json(results, body, query).json(),
-        EvalFormat::Discard if results.is_empty() => "{}\n".to_owned(),
-        EvalFormat::Discard => Doc::Map(vec![("result", Doc::from("discarded"))]).json(),
+        EvalFormat::Json => with_coverage(json(results, body, query)),
+        EvalFormat::Discard if results.is_empty() => with_coverage(Vec::new()),
+        EvalFormat::Discard => with_coverage(vec![("result", Doc::from("discarded"))]),
         EvalFormat::Values => lines(results, |r| pretty(r.get("expressions").unwrap_or(&Value::Null))),
         EvalFormat::Bindings => lines(results, |r| {
             pretty(&r.get("bindings").cloned().unwrap_or_else(|| Value::object(Vec::new())))
@@ -125,7 +137,10 @@ pub(crate) fn render(format: EvalFormat, results: &[Value], body: &[Expr], query
                 .collect();
             texts.join(" ")
         }),
-        EvalFormat::Pretty => pretty_results(results, body, query),
+        EvalFormat::Pretty => {
+            let coverage = coverage.map(coverage::text).unwrap_or_default();
+            pretty_results(results, body, query) + &coverage
+        }
     }
 }
 
@@ -139,9 +154,9 @@ fn text_of<'q>(expr: &Expr, query: &'q str) -> &'q str {
     query.get(start..end).unwrap_or(query).trim()
 }
 
-fn json(results: &[Value], body: &[Expr], query: &str) -> Doc {
+fn json(results: &[Value], body: &[Expr], query: &str) -> Vec<(&'static str, Doc)> {
     if results.is_empty() {
-        return Doc::Map(Vec::new());
+        return Vec::new();
     }
     let results = results.iter().map(|result| {
         let expressions = values(result).iter().zip(body).map(|(value, expr)| {
@@ -162,7 +177,7 @@ fn json(results: &[Value], body: &[Expr], query: &str) -> Doc {
         }
         Doc::Map(fields)
     });
-    Doc::Map(vec![("result", results.collect())])
+    vec![("result", results.collect())]
 }
 
 /// One value as JSON; several, or bindings, as a table.

@@ -70,6 +70,8 @@ pub struct Compiled {
     pub modules: Vec<Module>,
     /// Queries in lowered form, in the order given.
     pub queries: Vec<Query>,
+    /// Names as written, by the generated name.
+    pub names: FxHashMap<SmolStr, SmolStr>,
 }
 
 /// A compiled query.
@@ -151,6 +153,7 @@ pub fn compile(
         module.imports.clear();
     }
     compiled.modules = c.modules;
+    compiled.names = c.rewritten;
     Ok(compiled)
 }
 

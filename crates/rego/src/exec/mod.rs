@@ -12,6 +12,7 @@ mod document;
 mod frame;
 mod host;
 mod sink;
+mod trace;
 mod with;
 
 use crate::ast::Loc;
@@ -23,6 +24,8 @@ use frame::Frame;
 use sink::Sink;
 use std::cmp::Ordering;
 use typed_arena::Arena;
+
+pub(crate) use trace::Tracer;
 
 /// The result of a step; errors are rare and large.
 pub(crate) type Res<T> = Result<T, Box<Error>>;
@@ -66,8 +69,8 @@ pub(crate) struct Exec<'a> {
     place: u32,
     /// Lines printed.
     pub(crate) prints: Vec<String>,
-    /// Places of expressions that were reached, by number; only in programs compiled for tracing.
-    pub(crate) marks: Vec<u32>,
+    /// Who is told of points; only programs compiled for tracing have any.
+    pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
 
 impl<'a> Exec<'a> {
@@ -88,7 +91,7 @@ impl<'a> Exec<'a> {
             unbound: false,
             place: u32::MAX,
             prints: Vec::new(),
-            marks: Vec::new(),
+            tracer: None,
         }
     }
 
@@ -248,8 +251,8 @@ impl<'a> Exec<'a> {
                     self.set(*to, if answer { &TRUE } else { &FALSE });
                     true
                 }
-                Op::Mark { loc } => {
-                    self.marks.push(*loc);
+                Op::Trace { point } => {
+                    self.trace(*point)?;
                     true
                 }
                 Op::MakeArray { items, to } => self.make_array(items, *to)?,

@@ -1,6 +1,7 @@
 //! Plans bodies: documents, views of partial rules, queries, expressions, closures.
 
 use super::ops::*;
+use super::points::{Asked, Marking, TracePlan};
 use super::tree::{Group, Member, Tree, scalar};
 use super::{QueryPlan, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
@@ -31,12 +32,16 @@ pub(super) struct Done {
     pub(crate) locs: Vec<Loc>,
     pub(crate) views: Vec<View>,
     pub(crate) errors: Vec<Error>,
+    pub(crate) trace: TracePlan,
 }
 
 /// State of the whole program's planning.
 pub(super) struct Planner<'t> {
     pub(crate) tree: &'t Tree<'t>,
-    trace: bool,
+    pub(super) trace: bool,
+    pub(super) trace_plan: TracePlan,
+    /// Names as written, by the generated name.
+    names: &'t FxHashMap<SmolStr, SmolStr>,
     consts: Vec<Value>,
     const_index: FxHashMap<Value, u32>,
     locs: Vec<Loc>,
@@ -55,6 +60,8 @@ pub(super) struct Scope<'p, 't> {
     pub(crate) ops: Vec<Op>,
     next: u32,
     uses: FxHashMap<SmolStr, u32>,
+    /// Only when planning for tracing.
+    pub(super) marking: Option<Marking>,
 }
 
 /// The name of a call's operator: `count`, `json.filter`, `data.lib.f`.
@@ -73,7 +80,11 @@ pub(super) fn operator(parts: &[Term]) -> String {
 }
 
 impl<'t> Planner<'t> {
-    pub(crate) fn new(tree: &'t Tree<'t>, options: &CompileOptions) -> Planner<'t> {
+    pub(crate) fn new(
+        tree: &'t Tree<'t>,
+        options: &CompileOptions,
+        names: &'t FxHashMap<SmolStr, SmolStr>,
+    ) -> Planner<'t> {
         let mut mocked = FxHashSet::default();
         for rule in tree.groups.iter().flat_map(|g| &g.rules) {
             visit::rule(rule.rule, &mut |item| {
@@ -87,6 +98,8 @@ impl<'t> Planner<'t> {
         Planner {
             tree,
             trace: options.trace,
+            trace_plan: TracePlan::default(),
+            names,
             consts: Vec::new(),
             const_index: FxHashMap::default(),
             locs: Vec::new(),
@@ -101,7 +114,7 @@ impl<'t> Planner<'t> {
     /// Plans the views asked for and hands everything over.
     pub(crate) fn finish(mut self) -> Done {
         while let Some((id, doc, pattern)) = self.view_queue.pop() {
-            let view = self.view(doc, &pattern);
+            let view = self.view(id, doc, &pattern);
             if let Some(place) = self.views.get_mut(id as usize) {
                 *place = Some(view);
             }
@@ -111,7 +124,20 @@ impl<'t> Planner<'t> {
             locs: self.locs,
             views: self.views.into_iter().flatten().collect(),
             errors: self.errors,
+            trace: self.trace_plan,
         }
+    }
+
+    /// A variable as the user calls it; `None` for what the compiler made.
+    pub(super) fn display(&self, name: &SmolStr) -> Option<SmolStr> {
+        let name = self.names.get(name).unwrap_or(name);
+        let made = name.starts_with('$') || name.starts_with("__local") || name == "_";
+        (!made).then(|| name.clone())
+    }
+
+    /// A constant by number.
+    pub(super) fn constant_at(&self, at: u32) -> Option<&Value> {
+        self.consts.get(at as usize)
     }
 
     /// The operand of a constant.
@@ -160,23 +186,30 @@ impl<'t> Planner<'t> {
             ops: Vec::new(),
             next,
             uses,
+            marking: None,
         }
     }
 
     /// Plans all rules of one document.
-    pub(crate) fn doc(&mut self, group: &Group<'t>) -> Doc {
+    pub(crate) fn doc(&mut self, id: DocId, group: &Group<'t>) -> Doc {
         let last = single_value(group);
+        let bodies = self.trace_plan.bodies.len() as u32;
         let mut defs = Vec::new();
         let mut default = None;
         for member in &group.rules {
-            let def = self.def(group.kind, member, last, None);
+            let def = self.def(id, group.kind, member, last, None);
             if member.rule.default {
                 default = Some(def);
             } else {
                 defs.push(def);
             }
         }
-        let memo = defs.iter().any(|d| d.chain.iter().any(|b| b.ops.iter().any(costly)));
+        // What a tracer is told of a call must be of that call.
+        let memo = !self.trace && defs.iter().any(|d| d.chain.iter().any(|b| b.ops.iter().any(costly)));
+        if self.trace {
+            let end = self.trace_plan.bodies.len() as u32;
+            self.trace_plan.docs.push(bodies..end);
+        }
         Doc {
             kind: group.kind,
             path: group.path.clone(),
@@ -186,22 +219,27 @@ impl<'t> Planner<'t> {
         }
     }
 
-    fn view(&mut self, doc: DocId, pattern: &Pattern) -> View {
+    fn view(&mut self, id: u32, doc: DocId, pattern: &Pattern) -> View {
         let mut defs = Vec::new();
+        let bodies = self.trace_plan.bodies.len() as u32;
         let tree = self.tree;
         if let Some(group) = tree.groups.get(doc as usize) {
             for member in &group.rules {
-                defs.push(self.def(group.kind, member, false, Some(pattern)));
+                defs.push(self.def(doc, group.kind, member, false, Some(pattern)));
             }
+        }
+        if self.trace {
+            let end = self.trace_plan.bodies.len() as u32;
+            self.trace_plan.views.insert(id, bodies..end);
         }
         View {
             doc,
             defs,
-            ground: *pattern == Pattern::Bound,
+            ground: !self.trace && *pattern == Pattern::Bound,
         }
     }
 
-    fn def(&mut self, kind: Kind, member: &Member<'t>, last: bool, pattern: Option<&Pattern>) -> Def {
+    fn def(&mut self, doc: DocId, kind: Kind, member: &Member<'t>, last: bool, pattern: Option<&Pattern>) -> Def {
         let mut chain = Vec::new();
         let mut slots = 0;
         let mut rule: Option<&Rule> = Some(member.rule);
@@ -219,6 +257,7 @@ impl<'t> Planner<'t> {
             let args = r.head.args.as_ref().or(member.rule.head.args.as_ref());
             let arity = args.map_or(0, Vec::len) as u32;
             let mut scope = self.scope(uses, arity.max(pattern.map_or(0, bound_count)));
+            scope.enter(doc, r);
             if let Some(args) = args {
                 for (i, arg) in args.iter().enumerate() {
                     scope.unify_value(Operand::Slot(i as u32), arg);
@@ -280,14 +319,22 @@ impl<'t> Planner<'t> {
                     }
                 }
             };
+            match &end {
+                Op::Value { of, .. } | Op::Item { of } | Op::Entry { value: of, .. } | Op::Nested { leaf: of, .. } => {
+                    scope.exit(*of);
+                }
+                _ => {}
+            }
             scope.ops.push(end);
-            let ops = std::mem::take(&mut scope.ops);
+            let mut ops = std::mem::take(&mut scope.ops);
             slots = slots.max(scope.next);
-            chain.push(if possible {
-                Block { ops }
-            } else {
-                Block { ops: vec![Op::Fail] }
-            });
+            if !possible {
+                // A tracer is told that the body began.
+                ops.retain(|op| matches!(op, Op::Trace { .. }));
+                ops.truncate(1);
+                ops.push(Op::Fail);
+            }
+            chain.push(Block { ops });
             rule = r.else_rule.as_deref();
         }
         Def {
@@ -317,6 +364,7 @@ impl<'t> Planner<'t> {
             *uses.entry(SmolStr::new(name)).or_insert(0) += 1;
         }
         let mut scope = self.scope(uses, 0);
+        scope.enter_query();
         scope.body(&query.body);
         let mut names = Vec::new();
         let mut row = Vec::new();
@@ -508,6 +556,9 @@ impl<'t> Scope<'_, 't> {
 
     /// Plans a body's expressions in order.
     pub(crate) fn body(&mut self, body: &[Expr]) {
+        if self.marking.is_some() {
+            return self.marked_body(body);
+        }
         for e in body {
             self.expr(e);
         }
@@ -524,17 +575,7 @@ impl<'t> Scope<'_, 't> {
         }
     }
 
-    fn mark(&mut self, loc: &Loc) {
-        if self.p.trace && loc.row > 0 {
-            let loc = self.p.loc(loc);
-            self.ops.push(Op::Mark { loc });
-        }
-    }
-
-    fn expr(&mut self, e: &Expr) {
-        if !e.generated {
-            self.mark(&e.loc);
-        }
+    pub(super) fn expr(&mut self, e: &Expr) {
         if e.with.is_empty() {
             self.bare(e);
         } else {
@@ -545,6 +586,7 @@ impl<'t> Scope<'_, 't> {
     /// An expression without its `with`.
     fn bare(&mut self, e: &Expr) {
         if e.negated {
+            let outer = self.block_begins();
             let block = self.block(|s| {
                 s.kind(&e.kind, &e.loc);
                 s.ops.push(Op::Found { all: false });
@@ -553,6 +595,7 @@ impl<'t> Scope<'_, 't> {
                 block: Box::new(block),
                 all: false,
             });
+            self.block_ends(outer, true);
         } else {
             self.kind(&e.kind, &e.loc);
         }
@@ -586,6 +629,8 @@ impl<'t> Scope<'_, 't> {
                 let domain = self.eval(&every.domain);
                 let value = self.slot();
                 let mut key_slot = None;
+                let outer = self.block_begins();
+                self.iterates(domain);
                 let block = self.block(|s| {
                     if let Some(key) = &every.key {
                         let unused = matches!(&key.value, TermValue::Var(name) if s.unused(name));
@@ -595,6 +640,7 @@ impl<'t> Scope<'_, 't> {
                             s.unify_value(Operand::Slot(slot), key);
                         }
                     }
+                    s.element(domain, value);
                     s.unify_value(Operand::Slot(value), &every.value);
                     s.body(&every.body);
                     s.ops.push(Op::Found { all: false });
@@ -605,8 +651,10 @@ impl<'t> Scope<'_, 't> {
                     value,
                     block: Box::new(block),
                 });
+                self.block_ends(outer, false);
             }
             ExprKind::Not(body) => {
+                let outer = self.block_begins();
                 let block = self.block(|s| {
                     s.body(body);
                     s.ops.push(Op::Found { all: true });
@@ -615,6 +663,7 @@ impl<'t> Scope<'_, 't> {
                     block: Box::new(block),
                     all: true,
                 });
+                self.block_ends(outer, true);
             }
         }
     }
@@ -624,11 +673,13 @@ impl<'t> Scope<'_, 't> {
         let from = self.eval(domain);
         let item = self.slot();
         let key_slot = key.map(|_| self.slot());
+        self.iterates(from);
         self.ops.push(Op::Scan {
             from,
             key: key_slot,
             value: item,
         });
+        self.element(from, item);
         if let (Some(key), Some(slot)) = (key, key_slot) {
             self.unify_value(Operand::Slot(slot), key);
         }
@@ -702,11 +753,13 @@ impl<'t> Scope<'_, 't> {
     pub(crate) fn comprehension(&mut self, t: &Term) -> Operand {
         let loc = self.p.loc(&t.loc);
         let to = self.slot();
+        let outer = self.block_begins();
         let (collect, block) = match &t.value {
             TermValue::ArrayCompr(head, body) | TermValue::SetCompr(head, body) => {
                 let block = self.block(|s| {
                     s.body(body);
                     let of = s.eval(head);
+                    s.made(of);
                     s.ops.push(Op::Item { of });
                 });
                 let array = matches!(&t.value, TermValue::ArrayCompr(..));
@@ -717,6 +770,7 @@ impl<'t> Scope<'_, 't> {
                     s.body(body);
                     let key = s.eval(key);
                     let value = s.eval(value);
+                    s.made(value);
                     s.ops.push(Op::Entry { key, value });
                 });
                 (Collect::Object, block)
@@ -729,6 +783,7 @@ impl<'t> Scope<'_, 't> {
             to,
             loc,
         });
+        self.block_ends(outer, false);
         Operand::Slot(to)
     }
 
@@ -798,6 +853,10 @@ impl<'t> Scope<'_, 't> {
         let given: Vec<Operand> = args.iter().take(arity).map(|a| self.eval(a)).collect();
         let loc_id = self.p.loc(loc);
         let to = self.slot();
+        match callee {
+            Callee::Function(doc) => self.asks(Asked::Doc(doc)),
+            Callee::Builtin(_) => self.hands_over(&name, &given),
+        }
         self.ops.push(Op::Call {
             callee,
             args: given.into(),
@@ -805,6 +864,9 @@ impl<'t> Scope<'_, 't> {
             mockable: mocked,
             loc: loc_id,
         });
+        if let Callee::Function(doc) = callee {
+            self.asked(Asked::Doc(doc));
+        }
         let mut result = Operand::Slot(to);
         if relation {
             let value = self.slot();

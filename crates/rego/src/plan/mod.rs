@@ -2,12 +2,14 @@
 
 mod body;
 mod ops;
+mod points;
 mod reads;
 mod term;
 mod tree;
 mod visit;
 
 pub(crate) use ops::*;
+pub(crate) use points::{Asked, Point, TracePlan, What};
 pub(crate) use reads::whole;
 
 use crate::ast::Loc;
@@ -33,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) reads: ReadTable,
     /// Compiled patterns of built-ins.
     pub(crate) cache: Cache,
+    /// What a tracer is told; empty unless compiled for tracing.
+    pub(crate) trace: TracePlan,
 }
 
 /// A query's plan.
@@ -55,10 +59,10 @@ pub(crate) struct ReadTable {
 /// Plans all rules and queries.
 pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan, Vec<Error>> {
     let mut tree = tree::build(&compiled);
-    let mut planner = body::Planner::new(&tree, options);
+    let mut planner = body::Planner::new(&tree, options, &compiled.names);
     let mut docs = Vec::new();
-    for group in &tree.groups {
-        docs.push(planner.doc(group));
+    for (id, group) in tree.groups.iter().enumerate() {
+        docs.push(planner.doc(id as DocId, group));
     }
     let queries = compiled.queries.iter().map(|q| planner.query(q)).collect();
     let reads = reads::table(&compiled, &tree);
@@ -76,5 +80,6 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
         queries,
         reads,
         cache: Cache::default(),
+        trace: done.trace,
     })
 }

@@ -175,8 +175,8 @@ pub(crate) enum Op {
     },
     /// `print`.
     Print { args: Operand, loc: u32 },
-    /// An expression of the user's begins (only in programs compiled for tracing).
-    Mark { loc: u32 },
+    /// The tracer is told (only in programs compiled for tracing).
+    Trace { point: u32 },
     /// End: the value of a complete rule or function. `last`: no other value is possible, stop here.
     Value { of: Operand, last: bool },
     /// End: an item of a set or array.

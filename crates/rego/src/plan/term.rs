@@ -2,6 +2,7 @@
 
 use super::body::{Pattern, Scope, constant};
 use super::ops::*;
+use super::points::Asked;
 use super::tree::scalar;
 use crate::ast::{Loc, Term, TermValue};
 use crate::error::{Code, Error};
@@ -88,6 +89,7 @@ impl<'t> Scope<'_, 't> {
             return operand;
         }
         let to = self.slot();
+        self.looks(from, keys, to);
         self.ops.push(Op::Path {
             from,
             keys: std::mem::take(keys).into(),
@@ -101,13 +103,16 @@ impl<'t> Scope<'_, 't> {
         if self.known(part) {
             let key = self.eval(part);
             let to = self.slot();
+            self.looks_at(from, key, to);
             self.ops.push(Op::Step { from, key, to });
             return Operand::Slot(to);
         }
         let value = self.slot();
         let unused = matches!(&part.value, TermValue::Var(name) if self.unused(name));
         let key = if unused { None } else { Some(self.slot()) };
+        self.iterates(from);
         self.ops.push(Op::Scan { from, key, value });
+        self.element(from, value);
         match key {
             Some(slot) => self.unify_value(Operand::Slot(slot), part),
             None => {
@@ -178,16 +183,20 @@ impl<'t> Scope<'_, 't> {
             if pattern != Pattern::Any {
                 let view = self.p.view_for(doc, pattern);
                 let to = self.slot();
+                self.asks(Asked::View(view));
                 self.ops.push(Op::Part {
                     view,
                     args: args.into(),
                     to,
                 });
+                self.asked(Asked::View(view));
                 return self.steps(Source::At(Operand::Slot(to)), rest);
             }
         }
         let to = self.slot();
+        self.asks(Asked::Doc(doc));
         self.ops.push(Op::Doc { doc, to });
+        self.asked(Asked::Doc(doc));
         self.steps(Source::At(Operand::Slot(to)), rest)
     }
 
@@ -418,6 +427,7 @@ impl<'t> Scope<'_, 't> {
                         continue;
                     }
                     let to = self.slot();
+                    self.looks(Source::At(v), &[Value::from(i as i64)], to);
                     self.ops.push(Op::Path {
                         from: Source::At(v),
                         keys: Box::new([Value::from(i as i64)]),
@@ -446,6 +456,7 @@ impl<'t> Scope<'_, 't> {
                 for (i, (k, item)) in entries.iter().enumerate() {
                     let Some(key) = constant(k) else { continue };
                     let to = self.slot();
+                    self.looks(Source::At(v), std::slice::from_ref(&key), to);
                     self.ops.push(Op::Path {
                         from: Source::At(v),
                         keys: Box::new([key]),
@@ -467,6 +478,7 @@ impl<'t> Scope<'_, 't> {
                 for (i, (k, item)) in entries.iter().enumerate() {
                     let key = self.eval(k);
                     let to = self.slot();
+                    self.looks_at(v, key, to);
                     self.ops.push(Op::Step { from: v, key, to });
                     queue.insert(i.min(queue.len()), (Side::Value(Operand::Slot(to)), Side::Term(item)));
                 }
