@@ -146,6 +146,26 @@ impl Constraint {
         Ok(constraint)
     }
 
+    /// What can be read of a constraint that does not load: what it matches and what it leads to.
+    pub(crate) fn of_broken(document: &Value) -> Constraint {
+        let spec = |field: &str| document.path(&["spec", field]);
+        let action = spec("enforcementAction").and_then(Value::as_str).unwrap_or("deny");
+        let mut constraint = Constraint {
+            kind: Gvk::of(document).kind.to_owned(),
+            name: object::name(document).to_owned(),
+            enforcement_action: action.to_owned(),
+            scoped: read_scoped(spec("scopedEnforcementActions")),
+            matching: spec("match").filter(|m| m.as_object().is_some()).map(Match::read),
+            parameters: Value::object(Vec::new()),
+            workloads: object::annotation(document, WORKLOADS) == "true",
+        };
+        // Nobody would carry out what it says; that it fails must still be seen.
+        if constraint.action_fault().is_some() {
+            constraint.enforcement_action = "deny".to_owned();
+        }
+        constraint
+    }
+
     /// What a violation means at an enforcement point, sorted; `None`: the constraint is not enforced there.
     pub fn actions(&self, point: &str) -> Option<Vec<Action>> {
         if self.enforcement_action != "scoped" {

@@ -244,6 +244,13 @@ impl Run<'_> {
 
     /// Runs a policy on a review that it matches.
     fn run(&mut self, policy: &Policy, review: &Review, actions: &[Action], implied: Option<&ImpliedReview>) {
+        if let Some(why) = &policy.broken {
+            if !mends(review) {
+                self.fail(policy, None, actions, implied, why.clone());
+            }
+            return;
+        }
+        let Some(program) = &policy.program else { return };
         self.decision.evaluated += 1;
         let input = Value::record([
             ("parameters", policy.constraint.parameters.clone()),
@@ -253,7 +260,7 @@ impl Run<'_> {
             if self.options.engine != Engine::Native {
                 self.fail(
                     policy,
-                    rule,
+                    Some(rule),
                     actions,
                     implied,
                     "the second opinion is not there yet; use --engine native".to_owned(),
@@ -268,8 +275,8 @@ impl Run<'_> {
                 seed: self.options.seed,
                 strict_builtin_errors: false,
             };
-            match caught(|| policy.program.eval(rule.entry, &context)) {
-                Err(error) => self.fail(policy, rule, actions, implied, error.to_string()),
+            match caught(|| program.eval(rule.entry, &context)) {
+                Err(error) => self.fail(policy, Some(rule), actions, implied, error.to_string()),
                 Ok(outcome) => {
                     self.decision.prints.extend(outcome.prints);
                     let found = if rule.action.is_some() {
@@ -278,7 +285,7 @@ impl Run<'_> {
                         violations(outcome.value)
                     };
                     match found {
-                        Err(why) => self.fail(policy, rule, actions, implied, why),
+                        Err(why) => self.fail(policy, Some(rule), actions, implied, why),
                         Ok(found) => {
                             for (message, details) in found {
                                 self.add(policy, Some(rule), actions, implied, message, details);
@@ -329,12 +336,12 @@ impl Run<'_> {
     fn fail(
         &mut self,
         policy: &Policy,
-        rule: &Rule,
+        rule: Option<&Rule>,
         actions: &[Action],
         implied: Option<&ImpliedReview>,
         message: String,
     ) {
-        let (enforcement_action, actions) = outcome(policy, Some(rule), actions, implied);
+        let (enforcement_action, actions) = outcome(policy, rule, actions, implied);
         self.decision.failures.push(Failure {
             constraint_kind: policy.constraint.kind.clone(),
             constraint_name: policy.constraint.name.clone(),
@@ -367,6 +374,13 @@ fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let message = "the evaluator failed; this is a fault of Regent, please report it with the policy";
         Err(Error::new(Code::Internal, &Loc::default(), message))
     })
+}
+
+/// Whether a review is of an object by which a broken policy could be mended: that must not wait for the policy.
+fn mends(review: &Review) -> bool {
+    review
+        .subject()
+        .is_some_and(|object| Gvk::of(object).group.ends_with(".gatekeeper.sh"))
 }
 
 /// Whether a template is for the operation; only the webhook asks.

@@ -71,8 +71,11 @@ pub struct PolicySet {
 pub(crate) struct Policy {
     pub(crate) constraint: Constraint,
     pub(crate) template: Option<Arc<Template>>,
-    pub(crate) program: Arc<Program>,
+    /// What it runs; `None` when that does not load (see `broken`).
+    pub(crate) program: Option<Arc<Program>>,
     pub(crate) rules: Vec<Rule>,
+    /// Why it cannot be run: reviews that it matches fail, so that nobody takes them for judged.
+    pub(crate) broken: Option<String>,
     file: Arc<str>,
     line: u32,
 }
@@ -90,7 +93,9 @@ pub const PLAIN_KIND: &str = "Rego";
 
 impl PolicySet {
     /// Checks and plans a bundle. Every problem is gathered; the set holds what is good, and a caller that must not
-    /// run on a part refuses a set that came with problems. Problems are sorted by file and line.
+    /// run on a part refuses a set that came with problems. A caller that does run on it is not silently open:
+    /// constraints that do not load, or whose template does not, are in it as what fails on every review they match (but
+    /// for objects of Gatekeeper's own groups, so that the fault can be mended). Problems are sorted by file and line.
     pub fn compile(bundle: &Bundle, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
         let mut problems = bundle.problems.clone();
         let templates = load_templates(bundle, options, &mut problems);
@@ -122,7 +127,8 @@ impl PolicySet {
         let reads_inventory = reads_inventory(&template.reads);
         let policies = vec![Policy {
             constraint,
-            program: template.program.clone(),
+            program: Some(template.program.clone()),
+            broken: None,
             rules: vec![Rule {
                 entry: template.entry,
                 action: None,
@@ -245,7 +251,8 @@ fn load_constraints(
                 };
                 out.push(Policy {
                     constraint,
-                    program: template.program.clone(),
+                    program: Some(template.program.clone()),
+                    broken: None,
                     rules: vec![Rule {
                         entry: template.entry,
                         action: None,
@@ -255,9 +262,28 @@ fn load_constraints(
                     line: item.document.places.find(&[]).0,
                 });
             }
-            // That its template did not load is told at the template.
-            Err(_) if is_broken(bundle, templates, document) => {}
-            Err(error) => problems.push(problem(item, "constraint", object::name(document), &error)),
+            Err(error) => {
+                let (kind, name) = (Gvk::of(document).kind, object::name(document));
+                // That its template did not load is told at the template.
+                let broken = if is_broken(bundle, templates, document) {
+                    format!("the template of {kind} {} does not load", quote(name))
+                } else {
+                    problems.push(problem(item, "constraint", name, &error));
+                    if !templates.contains_key(&kind.to_lowercase()) {
+                        continue;
+                    }
+                    format!("{kind} {} does not load: {}", quote(name), error.message)
+                };
+                out.push(Policy {
+                    constraint: Constraint::of_broken(document),
+                    program: None,
+                    rules: Vec::new(),
+                    broken: Some(broken),
+                    template: None,
+                    file: item.file.clone(),
+                    line: item.document.places.find(&[]).0,
+                });
+            }
         }
     }
     out
@@ -320,7 +346,8 @@ fn plain_policy(package: plain::Plain, program: &Arc<Program>) -> Policy {
             workloads: false,
         },
         template: None,
-        program: program.clone(),
+        program: Some(program.clone()),
+        broken: None,
         file: package.file.into(),
         line: package.line,
     }

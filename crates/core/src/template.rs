@@ -2,6 +2,7 @@
 //!
 //! Checks stand in Gatekeeper's order and speak its words, so that what it refuses is refused here with the same text.
 
+mod definition;
 mod rego;
 
 use crate::bundle::Item;
@@ -12,6 +13,7 @@ use regent_rego::ast::Loc;
 use regent_rego::{Entry, Program, Reads, Value};
 use std::sync::Arc;
 
+pub use definition::definition;
 pub(crate) use rego::{compile_options, ref_text, walk_refs};
 
 /// Gatekeeper's one target.
@@ -45,21 +47,7 @@ pub struct Outline {
 impl Outline {
     /// Checks what stands before the Rego; gives the one target as well.
     pub(crate) fn read(document: &Value) -> Result<(Outline, &Value), LoadError> {
-        let gvk = Gvk::of(document);
-        let legacy_by_default = match gvk.version {
-            "v1" => false,
-            "v1beta1" | "v1alpha1" => true,
-            version => {
-                return Err(LoadError::new(
-                    format!(
-                        "adding template: no kind \"ConstraintTemplate\" is registered for version {}",
-                        quote(&format!("{}/{version}", gvk.group))
-                    ),
-                    &["apiVersion"],
-                ));
-            }
-        };
-        let parameters = parameter_schema(document, legacy_by_default)?;
+        let parameters = parameter_schema(document, legacy_by_default(document)?)?;
         let targets = document
             .path(&["spec", "targets"])
             .and_then(Value::as_array)
@@ -190,6 +178,22 @@ fn check_names(document: &Value) -> Result<String, LoadError> {
     Ok(kind.to_owned())
 }
 
+/// Whether a template's schema is loosened where it does not say so, which its version decides.
+fn legacy_by_default(document: &Value) -> Result<bool, LoadError> {
+    let gvk = Gvk::of(document);
+    match gvk.version {
+        "v1" => Ok(false),
+        "v1beta1" | "v1alpha1" => Ok(true),
+        version => Err(LoadError::new(
+            format!(
+                "adding template: no kind \"ConstraintTemplate\" is registered for version {}",
+                quote(&format!("{}/{version}", gvk.group))
+            ),
+            &["apiVersion"],
+        )),
+    }
+}
+
 /// The schema of the parameters as the document has it, loosened when it is of the legacy kind.
 fn parameter_schema(document: &Value, legacy_by_default: bool) -> Result<Option<Value>, LoadError> {
     let validation = document.path(&["spec", "crd", "spec", "validation"]);
@@ -272,12 +276,9 @@ fn constraint_schema(kind: &str, parameters: Option<Value>) -> Result<Schema, Lo
         ));
     }
     let mut spec = Schema::object([
-        ("match", match_schema()),
-        (
-            "enforcementAction",
-            Schema::literal(&Value::record([("type", "string".into()), ("default", "deny".into())])),
-        ),
-        ("scopedEnforcementActions", scoped_schema()),
+        ("match", Schema::literal(&definition::matching())),
+        ("enforcementAction", Schema::literal(&definition::action())),
+        ("scopedEnforcementActions", Schema::literal(&definition::scoped())),
     ]);
     if let Some(parameters) = parameters {
         let path = "spec.validation.openAPIV3Schema.properties[spec].properties[parameters]";
@@ -290,67 +291,11 @@ fn constraint_schema(kind: &str, parameters: Option<Value>) -> Result<Schema, Lo
         let path = ["spec", "crd", "spec", "validation", "openAPIV3Schema"];
         return Err(LoadError::new(format!("{INVALID}: {}", aggregate(&errors)), &path));
     }
-    let name = Schema::literal(&Value::record([
-        ("type", "string".into()),
-        ("maxLength", Value::from(63)),
-    ]));
+    let name = Schema::literal(&definition::name());
     Ok(Schema::object([
         ("metadata", Schema::object([("name", name)])),
         ("spec", spec),
         ("status", Schema::anything()),
-    ]))
-}
-
-fn array_of(items: Value) -> Value {
-    Value::record([("type", "array".into()), ("items", items)])
-}
-
-fn object_of<const N: usize>(properties: [(&str, Value); N]) -> Value {
-    Value::record([("type", "object".into()), ("properties", Value::record(properties))])
-}
-
-fn scoped_schema() -> Schema {
-    let string = Value::record([("type", "string".into())]);
-    let points = array_of(object_of([("name", string.clone())]));
-    Schema::literal(&array_of(object_of([
-        ("action", string),
-        ("enforcementPoints", points),
-    ])))
-}
-
-fn match_schema() -> Schema {
-    let string = Value::record([("type", "string".into())]);
-    let glob = Value::record([("type", "string".into()), ("pattern", r"^\*?[-:a-z0-9]*\*?$".into())]);
-    let expression = Value::record([
-        ("type", "object".into()),
-        ("required", Value::array(vec!["key".into(), "operator".into()])),
-        (
-            "properties",
-            Value::record([
-                ("key", string.clone()),
-                ("operator", string.clone()),
-                ("values", array_of(string.clone())),
-            ]),
-        ),
-    ]);
-    let labels = Value::record([("type", "object".into()), ("additionalProperties", string.clone())]);
-    let selector = object_of([("matchExpressions", array_of(expression)), ("matchLabels", labels)]);
-    let sources = Value::array(vec!["All".into(), "Generated".into(), "Original".into()]);
-    Schema::literal(&object_of([
-        (
-            "kinds",
-            array_of(object_of([
-                ("apiGroups", array_of(string.clone())),
-                ("kinds", array_of(string.clone())),
-            ])),
-        ),
-        ("scope", string),
-        ("namespaces", array_of(glob.clone())),
-        ("excludedNamespaces", array_of(glob.clone())),
-        ("labelSelector", selector.clone()),
-        ("namespaceSelector", selector),
-        ("name", glob),
-        ("source", Value::record([("type", "string".into()), ("enum", sources)])),
     ]))
 }
 

@@ -17,13 +17,8 @@ impl Sources {
 
     /// Brings a place behind the end of its file (where a parser misses something) back to the end of the last line.
     pub(crate) fn within(&self, problem: &mut Problem) {
-        let Some(bytes) = self.0.get(&problem.file) else { return };
-        let text = String::from_utf8_lossy(bytes);
-        let last = u32::try_from(text.trim_end().lines().count()).unwrap_or(u32::MAX);
-        if last > 0 && problem.line > last {
-            let end = text.trim_end().lines().last().map_or(0, |l| l.chars().count());
-            problem.line = last;
-            problem.column = u32::try_from(end + 1).unwrap_or(u32::MAX);
+        if let Some(bytes) = self.0.get(&problem.file) {
+            regent_watcher::within(problem, bytes);
         }
     }
 

@@ -1,12 +1,10 @@
 //! Regent: policy as code for Kubernetes.
 
-mod archive;
 mod arguments;
 mod builtin;
 mod command;
 mod diagnostic;
 mod doc;
-mod files;
 mod judge;
 mod manifests;
 mod policies;

@@ -1,9 +1,9 @@
 //! What is judged: files named with `-f`, held as bytes and parsed a document at a time.
 
 use crate::diagnostic;
-use crate::files;
 use regent_core::bundle::{Class, classify};
 use regent_core::manifest::{Document, Problem, RawDocument, raw_documents};
+use regent_watcher::files;
 use std::sync::Arc;
 
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];

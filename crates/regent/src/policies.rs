@@ -1,14 +1,12 @@
 //! Policy sources (`-p`): directories, files, archives, shipped sets, standard input.
 
+use crate::builtin;
 use crate::diagnostic::{self, Sources};
-use crate::files::{self, STDIN};
 use crate::terminal;
-use crate::{archive, builtin};
 use regent_core::manifest::Problem;
 use regent_core::{Bundle, CompileOptions, PolicySet};
-
-/// What files of a directory or archive are looked at.
-const EXTENSIONS: &[&str] = &["yaml", "yml", "json", "rego"];
+use regent_watcher::Contribution;
+use regent_watcher::files::{self, STDIN};
 
 /// Policies before they are compiled, with the text they came from.
 #[derive(Debug, Default)]
@@ -73,21 +71,12 @@ impl Loaded {
             self.add_file(source, &bytes);
             return Ok(());
         }
-        for name in files::find(source, EXTENSIONS)? {
-            let bytes = files::read(&name)?;
-            if archive::is_archive(&name) {
-                for (entry, bytes) in archive::read(&bytes)? {
-                    let extension = entry.rsplit_once('.').map_or("", |p| p.1);
-                    let hidden = entry.rsplit('/').next().is_some_and(|n| n.starts_with('.'));
-                    if !hidden && EXTENSIONS.contains(&extension) {
-                        self.add_file(&format!("{name}/{entry}"), &bytes);
-                    }
-                }
-            } else {
-                self.add_file(&name, &bytes);
-            }
+        let mut found = Contribution::default();
+        let read = found.add_path(source, files::read);
+        for (name, bytes) in &found.files {
+            self.add_file(name, bytes);
         }
-        Ok(())
+        read
     }
 
     /// Compiles what was read. Problems are told; a set that came with any is not used.

@@ -2,7 +2,6 @@
 
 use super::{CLEAN, DENIED, FAILED};
 use crate::arguments::Eval;
-use crate::files::{self, STDIN};
 use crate::render::eval::{self, Failed, Located};
 use crate::{judge, render, terminal};
 use regent_core::coverage::Coverage;
@@ -11,6 +10,7 @@ use regent_rego::trace::TraceOptions;
 use regent_rego::{
     CompileOptions, Context, Error, Limits, Object, Outcome, QuerySource, Value, compile, json, parse, yaml,
 };
+use regent_watcher::files::{self, STDIN};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path};

@@ -3,9 +3,10 @@
 use super::{CLEAN, DENIED, FAILED};
 use crate::arguments::{Verify, VerifyFormat};
 use crate::diagnostic::{self, Sources};
-use crate::{files, judge, manifests, render, terminal};
+use crate::{judge, manifests, render, terminal};
 use regent_core::manifest::{self, Problem};
 use regent_core::suite::{Filter, RunOptions, Status, Suite, SuiteResult, TestResult, run_rego_tests};
+use regent_watcher::files;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};

@@ -14,7 +14,7 @@ const RATIO: u64 = 200;
 const SMALL: u64 = 1 << 20;
 
 /// Whether a name is one of an archive.
-pub(crate) fn is_archive(name: &str) -> bool {
+pub fn is_archive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.ends_with(".tar.gz") || name.ends_with(".tgz")
 }
@@ -23,7 +23,7 @@ pub(crate) fn is_archive(name: &str) -> bool {
 ///
 /// # Errors
 /// It is no archive, breaks a bound, or has an entry that is a link or leaves its folder.
-pub(crate) fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
+pub fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
     let limit = BYTES.min((bytes.len() as u64).saturating_mul(RATIO).max(SMALL));
     let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(limit.saturating_add(1)));
     let mut files = Vec::new();

@@ -1,0 +1,695 @@
+//! One thread that turns what sources say into the set in force: gathers, compiles, publishes.
+
+use crate::cache::{self, Cache};
+use crate::options::Options;
+use crate::set::{self, Files, Read};
+use crate::source::Contribution;
+use crate::store::{Loaded, PinError, Revision, RevisionState, SourceState, SourceStatus, Status, Store};
+use regent_core::manifest::Problem;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Deep values and rule chains need deep stacks.
+const STACK: usize = 256 << 20;
+/// Revisions kept to go back to.
+const KEPT: usize = 10;
+/// However long changes go on, they are taken in after this many debounces.
+const LONGEST: u32 = 5;
+
+/// What the loader is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// What a source says now.
+    Update(usize, Contribution),
+    /// Why a source has nothing to say.
+    Silent(usize, String),
+    /// Pin a revision, or follow the sources again.
+    Pin(Option<String>, Sender<Result<(), PinError>>),
+    /// End.
+    Stop,
+}
+
+/// How the faults of a source are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grain {
+    /// One set: any fault refuses all of it.
+    Whole,
+    /// Objects of a cluster that come and go one by one: each falls back on its own last good revision.
+    Objects,
+}
+
+/// A source as the loader knows it.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) grain: Grain,
+    /// Whether it may become empty.
+    pub(crate) may_empty: bool,
+    latest: Option<Files>,
+    version: u64,
+    /// What could not be read of the latest.
+    unread: Vec<Problem>,
+    good: Option<Files>,
+    /// Whether `good` is of an earlier run.
+    good_is_cached: bool,
+    /// Why it has said nothing, when that is known.
+    silent: Option<String>,
+}
+
+impl Input {
+    pub(crate) fn new(name: impl Into<String>, grain: Grain, may_empty: bool) -> Input {
+        Input {
+            name: name.into(),
+            grain,
+            may_empty,
+            latest: None,
+            version: 0,
+            unread: Vec::new(),
+            good: None,
+            good_is_cached: false,
+            silent: None,
+        }
+    }
+}
+
+/// A revision to go back to.
+#[derive(Clone, Debug)]
+struct Kept {
+    revision: Arc<str>,
+    at: SystemTime,
+    problems: Vec<Problem>,
+    /// What each source had in it; `None`: in the cache only.
+    files: Option<BTreeMap<String, Files>>,
+}
+
+struct Loader {
+    store: Arc<Store>,
+    options: Options,
+    inputs: Vec<Input>,
+    kept: VecDeque<Kept>,
+    refused: Option<Revision>,
+    /// The revision in force.
+    serving: Arc<str>,
+    pinned: Option<Arc<str>>,
+    /// The newest revision that loads, served or held.
+    newest: Arc<str>,
+    status: Status,
+    cache: Option<Cache>,
+    started: Instant,
+}
+
+/// Starts the thread. `inputs` are numbered as [`Message::Update`] names them.
+///
+/// # Errors
+/// The thread cannot be made, or the cache directory cannot be used.
+pub(crate) fn spawn(
+    store: Arc<Store>,
+    options: Options,
+    inputs: Vec<Input>,
+    messages: Receiver<Message>,
+) -> Result<std::thread::JoinHandle<()>, String> {
+    let cache = options.cache_dir.as_deref().map(Cache::open).transpose()?;
+    let mut loader = Loader {
+        store,
+        options,
+        inputs,
+        kept: VecDeque::new(),
+        refused: None,
+        serving: Arc::default(),
+        pinned: None,
+        newest: Arc::default(),
+        status: Status::default(),
+        cache,
+        started: Instant::now(),
+    };
+    std::thread::Builder::new()
+        .name("policy-loader".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            loader.remember();
+            loader.run(&messages);
+        })
+        .map_err(|e| format!("no thread for loading policies: {e}"))
+}
+
+impl Loader {
+    /// Takes up what an earlier run kept.
+    fn remember(&mut self) {
+        let Some(cache) = &mut self.cache else { return };
+        let memory = cache.recall();
+        for (revision, at) in memory.kept {
+            self.kept.push_back(Kept {
+                revision: revision.into(),
+                at,
+                problems: Vec::new(),
+                files: None,
+            });
+        }
+        if let Some(saved) = memory.serving {
+            let mut sources = saved.sources;
+            for input in &mut self.inputs {
+                if let Some(files) = sources.remove(&input.name) {
+                    input.good = Some(set::read_all(&files, None));
+                    input.good_is_cached = true;
+                }
+            }
+        }
+        let pin = self.options.pin.clone().or(memory.pinned);
+        if let Some(pin) = pin
+            && let Err(error) = self.pin(Some(&pin))
+        {
+            self.status.problems.push(Problem {
+                file: "pin".to_owned(),
+                line: 0,
+                column: 0,
+                message: error.to_string(),
+            });
+        }
+    }
+
+    fn run(&mut self, messages: &Receiver<Message>) {
+        let mut dirty = true;
+        loop {
+            let first = if dirty {
+                match messages.recv_timeout(self.until_patience_ends()) {
+                    Ok(message) => Some(message),
+                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            } else {
+                match messages.recv() {
+                    Ok(message) => Some(message),
+                    Err(_) => return,
+                }
+            };
+            if let Some(message) = first {
+                let since = Instant::now();
+                if !self.take(message) {
+                    return;
+                }
+                let longest = self.options.debounce.saturating_mul(LONGEST);
+                while since.elapsed() < longest && !self.all_are_new() {
+                    match messages.recv_timeout(self.options.debounce) {
+                        Ok(message) => {
+                            if !self.take(message) {
+                                return;
+                            }
+                        }
+                        Err(_) => break,
+                    }
+                }
+            }
+            self.load();
+            // A source that has not been heard of is waited for only so long.
+            dirty = self.store.current().is_none() && self.started.elapsed() < self.options.patience;
+        }
+    }
+
+    fn until_patience_ends(&self) -> Duration {
+        self.options.patience.saturating_sub(self.started.elapsed())
+    }
+
+    /// Whether every source has spoken and nothing is served: no reason to wait for more.
+    fn all_are_new(&self) -> bool {
+        self.serving.is_empty() && self.inputs.iter().all(|i| i.latest.is_some())
+    }
+
+    /// Takes a message in; false: end.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Stop => return false,
+            Message::Update(index, contribution) => {
+                let Some(input) = self.inputs.get_mut(index) else {
+                    return true;
+                };
+                input.latest = Some(set::read_all(&contribution.files, input.latest.as_ref()));
+                input.version = contribution.version;
+                input.unread = contribution.problems;
+            }
+            Message::Silent(index, why) => {
+                if let Some(input) = self.inputs.get_mut(index) {
+                    input.silent = Some(why);
+                }
+            }
+            Message::Pin(revision, answer) => {
+                let done = self.pin(revision.as_deref());
+                // Whoever asked may have gone.
+                let _ = answer.send(done);
+            }
+        }
+        true
+    }
+
+    /// Builds the set that the sources make now, and puts it in force if it loads.
+    fn load(&mut self) {
+        let since = Instant::now();
+        let patient = self.store.current().is_none() && self.started.elapsed() < self.options.patience;
+        if patient && self.inputs.iter().any(|i| i.latest.is_none()) {
+            self.tell(Vec::new(), BTreeSet::new());
+            return;
+        }
+        let attempt = self.attempt();
+        let mut complaints = attempt.complaints;
+        sort(&mut complaints);
+        match attempt.made {
+            None => {
+                self.status.refusals += 1;
+                self.refused = Some(Revision {
+                    revision: attempt.revision.into(),
+                    state: RevisionState::Refused,
+                    at: SystemTime::now(),
+                    problems: complaints.iter().map(|(_, p)| p.clone()).collect(),
+                });
+                self.tell(complaints, attempt.fallen);
+            }
+            Some(made) => {
+                self.refused = None;
+                self.adopt(made, complaints, attempt.fallen, since.elapsed());
+            }
+        }
+    }
+
+    /// A set that loads: in force at once, or held while another is pinned.
+    fn adopt(&mut self, made: Made, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>, took: Duration) {
+        let Made { set, read, parts, left } = made;
+        let revision: Arc<str> = set.revision().into();
+        let from_cache = self
+            .inputs
+            .iter()
+            .enumerate()
+            .any(|(i, input)| input.good_is_cached && (input.latest.is_none() || fallen.contains(&i)));
+        for (index, input) in self.inputs.iter_mut().enumerate() {
+            let Some(files) = parts.get(&index) else { continue };
+            if input.latest.is_none() || (input.grain == Grain::Whole && fallen.contains(&index)) {
+                continue;
+            }
+            let mut good = files.clone();
+            good.retain(|name, _| !left.iter().any(|(i, p)| *i == index && *p.file == **name));
+            input.good = Some(good);
+            input.good_is_cached = false;
+        }
+        let problems: Vec<Problem> = complaints.iter().map(|(_, p)| p.clone()).collect();
+        let named: BTreeMap<String, Files> = parts
+            .into_iter()
+            .filter_map(|(i, files)| Some((self.inputs.get(i)?.name.clone(), files)))
+            .collect();
+        let changed = revision != self.serving;
+        self.newest = revision.clone();
+        if self.kept.front().is_none_or(|k| k.revision != revision) || changed {
+            self.kept.retain(|k| k.revision != revision);
+            self.kept.push_front(Kept {
+                revision: revision.clone(),
+                at: SystemTime::now(),
+                problems: problems.clone(),
+                files: Some(named.clone()),
+            });
+            self.kept.truncate(KEPT);
+        } else if let Some(first) = self.kept.front_mut() {
+            first.problems.clone_from(&problems);
+        }
+        let in_force = self.store.current();
+        let same = in_force
+            .as_ref()
+            .is_some_and(|l| l.revision == revision && l.problems == problems && l.from_cache == from_cache);
+        if self.pinned.is_none() && !same {
+            self.serving = revision.clone();
+            self.status.loads += 1;
+            let loaded = Loaded {
+                revision,
+                configs: set::configs(&read),
+                policies: Arc::new(set),
+                sources: named.keys().cloned().collect(),
+                problems,
+                loaded_at: SystemTime::now(),
+                took,
+                from_cache,
+            };
+            self.tell_with(Some(loaded), complaints, fallen);
+        } else {
+            self.tell(complaints, fallen);
+        }
+        self.save();
+    }
+
+    /// Serves a kept revision and holds it, or follows the sources again.
+    fn pin(&mut self, wanted: Option<&str>) -> Result<(), PinError> {
+        let Some(wanted) = wanted else {
+            self.pinned = None;
+            self.save();
+            return Ok(());
+        };
+        let found: Vec<&Kept> = self
+            .kept
+            .iter()
+            .filter(|k| {
+                !wanted.is_empty()
+                    && (k.revision.starts_with(wanted)
+                        || k.revision
+                            .strip_prefix("sha256:")
+                            .is_some_and(|hex| hex.starts_with(wanted)))
+            })
+            .collect();
+        let [kept] = found.as_slice() else {
+            return Err(PinError::Unknown(wanted.to_owned()));
+        };
+        let revision = kept.revision.clone();
+        if revision != self.serving {
+            let since = Instant::now();
+            let sources = match (&kept.files, &self.cache) {
+                (Some(files), _) => files.clone(),
+                (None, Some(cache)) => {
+                    let saved = cache.load(&revision).map_err(PinError::Broken)?;
+                    let read = |files: &cache::Bytes| set::read_all(files, None);
+                    saved
+                        .sources
+                        .iter()
+                        .map(|(n, files)| (n.clone(), read(files)))
+                        .collect()
+                }
+                (None, None) => return Err(PinError::Unknown(wanted.to_owned())),
+            };
+            let read = set::merge(sources.values());
+            let (set, problems) = set::compile(&read, &self.options.compile);
+            if *set.revision() != *revision {
+                let first = problems.first().map(ToString::to_string).unwrap_or_default();
+                return Err(PinError::Broken(first));
+            }
+            let loaded = Loaded {
+                revision: revision.clone(),
+                configs: set::configs(&read),
+                policies: Arc::new(set),
+                sources: sources.keys().cloned().collect(),
+                problems,
+                loaded_at: SystemTime::now(),
+                took: since.elapsed(),
+                from_cache: false,
+            };
+            self.serving = revision.clone();
+            self.status.loads += 1;
+            self.pinned = Some(revision);
+            let status = self.status.clone();
+            self.show(Some(loaded), status);
+        }
+        self.pinned = Some(self.serving.clone());
+        self.save();
+        Ok(())
+    }
+
+    fn save(&mut self) {
+        let Some(cache) = &mut self.cache else { return };
+        cache.save(cache::Memory {
+            serving: self
+                .kept
+                .iter()
+                .find(|k| k.revision == self.newest)
+                .map(|k| cache::Saved {
+                    revision: k.revision.to_string(),
+                    sources: k
+                        .files
+                        .iter()
+                        .flatten()
+                        .map(|(n, f)| (n.clone(), set::bytes(f)))
+                        .collect(),
+                }),
+            pinned: self.pinned.as_ref().map(ToString::to_string),
+            kept: self.kept.iter().map(|k| (k.revision.to_string(), k.at)).collect(),
+        });
+    }
+
+    fn tell(&mut self, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>) {
+        self.tell_with(None, complaints, fallen);
+    }
+
+    fn tell_with(&mut self, loaded: Option<Loaded>, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>) {
+        let mut status = Status {
+            sources: Vec::new(),
+            problems: complaints.iter().map(|(_, p)| p.clone()).collect(),
+            ..self.status.clone()
+        };
+        for (index, input) in self.inputs.iter().enumerate() {
+            let problems: Vec<Problem> = complaints
+                .iter()
+                .filter(|(i, _)| *i == index)
+                .map(|(_, p)| p.clone())
+                .collect();
+            let falls = fallen.contains(&index);
+            let state = match (&input.latest, &input.good) {
+                (None, None) => SourceState::Waiting,
+                (None, Some(_)) => SourceState::Cached,
+                (Some(_), Some(_)) if falls && input.good_is_cached => SourceState::Cached,
+                (Some(_), Some(_)) if falls => SourceState::LastGood,
+                (Some(_), _) if problems.is_empty() => SourceState::Serving,
+                (Some(_), _) => SourceState::Broken,
+            };
+            status.sources.push(SourceStatus {
+                name: input.name.clone(),
+                state,
+                version: input.version,
+                problems,
+            });
+        }
+        status.sources.sort_by(|a, b| a.name.cmp(&b.name));
+        self.show(loaded, status);
+    }
+
+    fn show(&mut self, loaded: Option<Loaded>, mut status: Status) {
+        status.revision = self.serving.clone();
+        status.pinned = self.pinned.clone();
+        self.status = status.clone();
+        let mut revisions: Vec<Revision> = self.refused.iter().cloned().collect();
+        for kept in &self.kept {
+            let state = if kept.revision == self.serving {
+                RevisionState::Serving
+            } else if self.pinned.is_some() && kept.revision == self.newest {
+                RevisionState::Held
+            } else {
+                RevisionState::Ready
+            };
+            revisions.push(Revision {
+                revision: kept.revision.clone(),
+                state,
+                at: kept.at,
+                problems: kept.problems.clone(),
+            });
+        }
+        self.store.publish(loaded, status, revisions);
+    }
+}
+
+/// A set that loads, but for objects that have nothing to fall back on.
+struct Made {
+    set: regent_core::PolicySet,
+    read: Read,
+    /// What each source has in it.
+    parts: BTreeMap<usize, Files>,
+    /// Objects that do not load and are in it all the same, so that what they would judge is an error.
+    left: Vec<(usize, Problem)>,
+}
+
+/// What came of building a set.
+struct Attempt {
+    made: Option<Made>,
+    /// Of what the sources say now, the latest revision; for naming what was refused.
+    revision: String,
+    /// Everything wrong with what the sources say now, by source.
+    complaints: Vec<(usize, Problem)>,
+    /// Sources that had to fall back on something they said before.
+    fallen: BTreeSet<usize>,
+}
+
+impl Loader {
+    /// Compiles what the sources say now. What does not load falls back on what last did: a whole source, or an object
+    /// of the cluster; then again, until there is nothing left to try.
+    fn attempt(&self) -> Attempt {
+        let mut parts: BTreeMap<usize, Files> = BTreeMap::new();
+        let mut complaints: Vec<(usize, Problem)> = Vec::new();
+        let mut fallen: BTreeSet<usize> = BTreeSet::new();
+        let mut stuck = false;
+        for (index, input) in self.inputs.iter().enumerate() {
+            complaints.extend(input.unread.iter().map(|p| (index, p.clone())));
+            let usable = match &input.latest {
+                None => None,
+                Some(_) if input.grain == Grain::Whole && !input.unread.is_empty() => None,
+                Some(latest) => match self.emptied(input, latest) {
+                    None => Some(latest),
+                    Some(problem) => {
+                        complaints.push((index, problem));
+                        None
+                    }
+                },
+            };
+            match (usable, &input.good) {
+                (Some(files), _) => {
+                    parts.insert(index, files.clone());
+                }
+                (None, Some(good)) => {
+                    parts.insert(index, good.clone());
+                    if input.latest.is_some() {
+                        fallen.insert(index);
+                    } else {
+                        complaints.push((index, waiting(input, "what is kept of an earlier run serves")));
+                    }
+                }
+                (None, None) => {
+                    if input.latest.is_none() {
+                        complaints.push((index, waiting(input, "nothing of it is kept")));
+                    }
+                    stuck = true;
+                }
+            }
+        }
+        let mut revision = None;
+        // A round moves at least one source or object back, and each can move back once.
+        for round in 0.. {
+            let read = set::merge(parts.values());
+            let revision = revision.get_or_insert_with(|| read.revision()).clone();
+            let (set, problems) = set::compile(&read, &self.options.compile);
+            let left = self.attribute(&parts, problems);
+            if round == 0 || !left.is_empty() {
+                for one in &left {
+                    if !complaints.contains(one) {
+                        complaints.push(one.clone());
+                    }
+                }
+            }
+            if stuck {
+                return Attempt {
+                    made: None,
+                    revision,
+                    complaints,
+                    fallen,
+                };
+            }
+            if left.is_empty() && !self.options.allow_empty && !read.has_policies() {
+                if let Some(index) = self.inputs.len().checked_sub(1) {
+                    complaints.push((index, nothing(&self.inputs)));
+                }
+                return Attempt {
+                    made: None,
+                    revision,
+                    complaints,
+                    fallen,
+                };
+            }
+            if left.is_empty() || !self.fall_back(&mut parts, &left, &mut fallen) {
+                let whole = left
+                    .iter()
+                    .any(|(i, _)| self.inputs.get(*i).is_none_or(|s| s.grain == Grain::Whole));
+                let made = (!whole).then_some(Made { set, read, parts, left });
+                return Attempt {
+                    made,
+                    revision,
+                    complaints,
+                    fallen,
+                };
+            }
+        }
+        Attempt {
+            made: None,
+            revision: String::new(),
+            complaints,
+            fallen,
+        }
+    }
+
+    /// Which source each problem is of: the last one that has the file.
+    fn attribute(&self, parts: &BTreeMap<usize, Files>, problems: Vec<Problem>) -> Vec<(usize, Problem)> {
+        problems
+            .into_iter()
+            .map(|problem| {
+                let has = |(_, files): &(&usize, &Files)| files.contains_key(problem.file.as_str());
+                let index = parts.iter().rev().find(has).map_or(usize::MAX, |(i, _)| *i);
+                (index, problem)
+            })
+            .collect()
+    }
+
+    /// Moves what has problems back to what loaded before; false when there is nothing to move.
+    fn fall_back(
+        &self,
+        parts: &mut BTreeMap<usize, Files>,
+        left: &[(usize, Problem)],
+        fallen: &mut BTreeSet<usize>,
+    ) -> bool {
+        let mut moved = false;
+        for (index, problem) in left {
+            let Some(input) = self.inputs.get(*index) else { continue };
+            let Some(files) = parts.get_mut(index) else { continue };
+            match input.grain {
+                Grain::Whole => {
+                    if let Some(good) = &input.good
+                        && fallen.insert(*index)
+                    {
+                        files.clone_from(good);
+                        moved = true;
+                    }
+                }
+                Grain::Objects => {
+                    let name = problem.file.as_str();
+                    let before = input.good.as_ref().and_then(|g| g.get_key_value(name));
+                    let now = files.get(name);
+                    if let (Some((key, before)), Some(now)) = (before, now)
+                        && before.bytes != now.bytes
+                    {
+                        files.insert(key.clone(), before.clone());
+                        fallen.insert(*index);
+                        moved = true;
+                    }
+                }
+            }
+        }
+        moved
+    }
+
+    /// Whether a source that had policies has none now, and must not be believed.
+    fn emptied(&self, input: &Input, latest: &Files) -> Option<Problem> {
+        let had = input.good.as_ref().is_some_and(set::has_policies);
+        if self.options.allow_empty || input.may_empty || set::has_policies(latest) {
+            return None;
+        }
+        // Files that cannot be read say more than that there is nothing in them.
+        if latest.values().any(|f| !f.read.problems.is_empty()) {
+            return None;
+        }
+        let message = if had {
+            "the source has become empty, which is not taken at its word: what it had still serves (allow-empty takes it)"
+        } else {
+            "there is no policy in it"
+        };
+        Some(problem(&input.name, message))
+    }
+}
+
+fn waiting(input: &Input, meanwhile: &str) -> Problem {
+    let why = input.silent.as_deref().unwrap_or("no answer");
+    problem(
+        &input.name,
+        &format!("nothing was heard of this source yet, and {meanwhile}: {why}"),
+    )
+}
+
+fn nothing(inputs: &[Input]) -> Problem {
+    let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
+    problem(
+        &names.join(", "),
+        "no source has a policy, and an empty set is not served (allow-empty serves it)",
+    )
+}
+
+fn problem(file: &str, message: &str) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        line: 0,
+        column: 0,
+        message: message.to_owned(),
+    }
+}
+
+fn sort(complaints: &mut Vec<(usize, Problem)>) {
+    complaints.sort_by(|(a, x), (b, y)| {
+        (&x.file, x.line, x.column, &x.message, a).cmp(&(&y.file, y.line, y.column, &y.message, b))
+    });
+    complaints.dedup();
+}

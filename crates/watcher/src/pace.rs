@@ -1,0 +1,132 @@
+//! How often the API server is asked.
+//!
+//! While it answers, a bucket bounds bursts. From its first failure until it has answered well again, requests stand in
+//! one line with a gap between them, whatever number of watches want to come back at once.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+/// Between two requests in trouble: four a second.
+const GAP: Duration = Duration::from_millis(250);
+/// After the last failure trouble lasts at least this long; a success then ends it.
+const CALM: Duration = Duration::from_secs(2);
+/// Between two requests in good times, beyond what the bucket holds: fifty a second.
+const STEP: Duration = Duration::from_millis(20);
+/// Requests that may go at once in good times.
+const BURST: u32 = 200;
+
+/// The line in which requests stand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pace(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The last failure, while in trouble.
+    trouble: Option<Instant>,
+    /// When the next request may go in trouble.
+    next: Option<Instant>,
+    /// When the bucket would be full again.
+    full_at: Option<Instant>,
+}
+
+impl Pace {
+    /// How long a request that wants to go now has to wait; its place in the line is taken.
+    fn wait(&self, now: Instant) -> Duration {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.trouble.is_some() {
+            let at = state.next.map_or(now, |n| n.max(now));
+            state.next = Some(at + GAP);
+            return at - now;
+        }
+        let full_at = state.full_at.map_or(now, |f| f.max(now)) + STEP;
+        state.full_at = Some(full_at);
+        (full_at - now).saturating_sub(STEP * BURST)
+    }
+
+    /// Something went wrong at `now`.
+    pub(crate) fn failed(&self, now: Instant) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.trouble.is_none() {
+            state.next = Some(now + GAP);
+        }
+        state.trouble = Some(now);
+    }
+
+    /// An answer came at `now`.
+    fn answered(&self, now: Instant) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.trouble.is_some_and(|at| now.duration_since(at) >= CALM) {
+            state.trouble = None;
+        }
+    }
+}
+
+/// Puts [`Pace`] before a client.
+#[derive(Clone, Debug)]
+pub(crate) struct PaceLayer(Pace);
+
+impl PaceLayer {
+    pub(crate) fn new(pace: Pace) -> PaceLayer {
+        PaceLayer(pace)
+    }
+}
+
+impl<S> Layer<S> for PaceLayer {
+    type Service = Paced<S>;
+
+    fn layer(&self, inner: S) -> Paced<S> {
+        Paced {
+            inner,
+            pace: self.0.clone(),
+        }
+    }
+}
+
+/// A client with [`Pace`] before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Paced<S> {
+    inner: S,
+    pace: Pace,
+}
+
+impl<S, R, B> Service<R> for Paced<S>
+where
+    S: Service<R, Response = http::Response<B>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        // Nothing is sent before this is awaited.
+        let answer = self.inner.call(request);
+        let pace = self.pace.clone();
+        Box::pin(async move {
+            let wait = pace.wait(Instant::now());
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let answer = answer.await;
+            let well = match &answer {
+                Ok(answer) => !(answer.status().is_server_error() || matches!(answer.status().as_u16(), 410 | 429)),
+                Err(_) => false,
+            };
+            if well {
+                pace.answered(Instant::now());
+            } else {
+                pace.failed(Instant::now());
+            }
+            answer
+        })
+    }
+}

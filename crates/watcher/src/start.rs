@@ -1,0 +1,129 @@
+//! Putting it together.
+
+use crate::loader::{self, Grain, Input, Message};
+use crate::namespaces::Namespaces;
+use crate::options::{Options, Source};
+use crate::speaker::Speaker;
+use crate::store::Store;
+use crate::writer::Writer;
+use crate::{config_map, custom, disk};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+/// A running watcher. Dropping it ends it; the store stays as it is.
+#[derive(Debug)]
+pub struct Watcher {
+    store: Arc<Store>,
+    namespaces: Arc<Namespaces>,
+    messages: mpsc::Sender<Message>,
+    loader: Option<JoinHandle<()>>,
+    disks: Vec<disk::Watch>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// What is served.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Namespace objects for matching; without a cluster there are none.
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.disks.clear();
+        for task in &self.tasks {
+            task.abort();
+        }
+        // A loader that has ended needs no telling.
+        let _ = self.messages.send(Message::Stop);
+        if let Some(loader) = self.loader.take() {
+            let _ = loader.join();
+        }
+    }
+}
+
+/// Starts watching. Tasks for the cluster run on the Tokio runtime this is called in; disks and compiling have threads
+/// of their own.
+///
+/// # Errors
+/// There is no source, the cache directory cannot be used, or a thread cannot be made. A source that cannot be read is
+/// no error: it may come, and [`Store::status`] tells of it.
+pub fn start(options: Options) -> Result<Watcher, String> {
+    let store = Arc::new(Store::default());
+    let (messages, inbox) = mpsc::channel();
+    store.connect(messages.clone());
+    let mut inputs = Vec::new();
+    let mut paths = Vec::new();
+    let mut fixed = Vec::new();
+    for source in &options.sources {
+        let index = inputs.len();
+        match source {
+            Source::Fixed { name, contribution } => {
+                inputs.push(Input::new(name, Grain::Whole, false));
+                fixed.push((index, contribution.clone()));
+            }
+            Source::Disk(disk) => {
+                inputs.push(Input::new(&disk.path, Grain::Whole, false));
+                paths.push((index, disk.path.clone()));
+            }
+        }
+    }
+    let mut maps = None;
+    let mut customs = None;
+    if let Some(cluster) = &options.cluster {
+        // What is deleted in a cluster is deleted on purpose: such a source may become empty, the whole set may not.
+        if cluster.config_maps {
+            maps = Some(Speaker::new(config_map::NAME, inputs.len(), messages.clone()));
+            inputs.push(Input::new(config_map::NAME, Grain::Whole, true));
+        }
+        if cluster.custom_resources {
+            customs = Some(Speaker::new(custom::NAME, inputs.len(), messages.clone()));
+            inputs.push(Input::new(custom::NAME, Grain::Objects, true));
+        }
+    }
+    if inputs.is_empty() {
+        return Err("there is no policy source to watch".to_owned());
+    }
+    let (poll, debounce) = (options.poll, options.debounce);
+    let cluster = options.cluster.clone();
+    let loader = loader::spawn(store.clone(), options, inputs, inbox)?;
+    for (index, contribution) in fixed {
+        // The loader ends only after us.
+        let _ = messages.send(Message::Update(index, contribution));
+    }
+    let mut disks = Vec::new();
+    for (index, path) in paths {
+        disks.push(disk::watch(path, index, poll, debounce, messages.clone())?);
+    }
+    let mut tasks = Vec::new();
+    let mut namespaces = Arc::default();
+    if let Some(options) = cluster {
+        let cluster = options.cluster.clone();
+        let writer = Writer::default();
+        if let Some(speaker) = maps {
+            let run = config_map::run(options.clone(), speaker, writer.clone(), store.clone());
+            tasks.push(tokio::spawn(run));
+        }
+        if let Some(speaker) = customs {
+            let run = custom::run(options, speaker, writer.clone(), store.clone());
+            tasks.push(tokio::spawn(run));
+        }
+        tasks.push(tokio::spawn(writer.run()));
+        namespaces = Namespaces::watched(cluster.clone());
+        tasks.push(tokio::spawn(namespaces.clone().run()));
+        tasks.push(tokio::spawn(cluster.beat()));
+    }
+    Ok(Watcher {
+        store,
+        namespaces,
+        tasks,
+        messages,
+        loader: Some(loader),
+        disks,
+    })
+}
