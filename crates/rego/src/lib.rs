@@ -30,7 +30,7 @@ pub mod yaml;
 
 pub use error::{Code, Error};
 pub use number::Number;
-pub use program::{CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, compile};
+pub use program::{CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, Rewrites, compile};
 pub use value::{Object, Set, Value};
 
 /// The README's example is run as a test.

@@ -3,7 +3,7 @@
 use crate::ast;
 use crate::builtins::Capabilities;
 use crate::error::Error;
-use crate::exec::{Exec, Tracer};
+use crate::exec::{Arena, Exec, Tracer};
 use crate::trace::{Trace, TraceOptions};
 use crate::value::Value;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,6 +19,44 @@ pub struct CompileOptions {
     pub print: bool,
     /// Keep coverage and trace points in the program (slower).
     pub trace: bool,
+    /// Which rewrites for speed are made. None changes an answer; tests turn them off one by one to show it.
+    pub rewrites: Rewrites,
+}
+
+/// Rewrites for speed (`docs/design/evaluator.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrites {
+    /// Find the definitions that can have a value by the constants that they compare with.
+    pub select: bool,
+    /// Answer calls of short built-ins without going through the table.
+    pub quick: bool,
+    /// Put the value of a rule that is a constant where the rule is referred to.
+    pub constants: bool,
+    /// Find what a loop over base documents would find by an index.
+    pub joins: bool,
+}
+
+impl Rewrites {
+    /// As compiled by default.
+    pub const ALL: Rewrites = Rewrites {
+        select: true,
+        quick: true,
+        constants: true,
+        joins: true,
+    };
+    /// The plan as written.
+    pub const NONE: Rewrites = Rewrites {
+        select: false,
+        quick: false,
+        constants: false,
+        joins: false,
+    };
+}
+
+impl Default for Rewrites {
+    fn default() -> Self {
+        Rewrites::ALL
+    }
 }
 
 /// A reference or query that can be evaluated; valid for the program that gave it.
@@ -29,8 +67,9 @@ pub struct Entry(pub(crate) u32);
 #[derive(Debug)]
 pub struct Program {
     pub(crate) plan: crate::plan::Plan,
-    /// Paths asked for by [`Program::document`]; their entries follow the queries'.
-    documents: RwLock<Vec<Arc<Vec<Value>>>>,
+    /// Paths asked for by [`Program::document`] that are no nodes of the document tree; their entries follow the
+    /// queries' and the nodes'.
+    documents: RwLock<Vec<Arc<[Value]>>>,
 }
 
 /// Bounds of one evaluation. Hitting one is an error, never "undefined".
@@ -125,28 +164,45 @@ pub fn compile(
     Ok((program, (0..count).map(Entry).collect()))
 }
 
+/// What an entry means.
+pub(crate) enum Target {
+    Query(u32),
+    /// A node of the document tree.
+    Node(u32),
+    /// A path that is none.
+    Path(Arc<[Value]>),
+}
+
 impl Program {
     /// The entry of the document at a path below `data` (a rule, a package, or base data); always there, undefined
     /// when nothing is.
     pub fn document(&self, path: &[&str]) -> Entry {
         let path: Vec<Value> = path.iter().map(Value::string).collect();
-        let queries = self.plan.queries.len() as u32;
+        let queries = self.plan.queries.len();
+        if let Some(node) = self.plan.node(&path) {
+            return Entry((queries + node as usize) as u32);
+        }
         let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
         let at = match documents.iter().position(|p| **p == path) {
             Some(at) => at,
             None => {
-                documents.push(Arc::new(path));
+                documents.push(path.into());
                 documents.len() - 1
             }
         };
-        Entry(queries + at as u32)
+        Entry((queries + self.plan.nodes.len() + at) as u32)
     }
 
-    /// The path of a document's entry; `None` for a query's.
-    fn path(&self, entry: Entry) -> Option<Arc<Vec<Value>>> {
-        let at = (entry.0 as usize).checked_sub(self.plan.queries.len())?;
+    /// What an entry means.
+    fn target(&self, entry: Entry) -> Target {
+        let Some(at) = (entry.0 as usize).checked_sub(self.plan.queries.len()) else {
+            return Target::Query(entry.0);
+        };
+        let Some(at) = at.checked_sub(self.plan.nodes.len()) else {
+            return Target::Node(at as u32);
+        };
         let documents = self.documents.read().unwrap_or_else(PoisonError::into_inner);
-        Some(documents.get(at).cloned().unwrap_or_default())
+        Target::Path(documents.get(at).cloned().unwrap_or_else(|| Arc::from([])))
     }
 
     /// Evaluates a document entry: its value, or `None` when undefined. A query entry gives an array of
@@ -155,13 +211,10 @@ impl Program {
     /// # Errors
     /// Conflicts, limits, and (strict mode) the first built-in error.
     pub fn eval(&self, entry: Entry, context: &Context<'_>) -> Result<Outcome, Error> {
-        let path = self.path(entry);
-        let arena = typed_arena::Arena::new();
+        let target = self.target(entry);
+        let arena = Arena::default();
         let mut exec = Exec::new(&self.plan, &arena, context);
-        let value = match &path {
-            Some(path) => exec.document(path).map(|v| v.cloned()),
-            None => exec.query(entry.0),
-        };
+        let value = exec.target(&target);
         let value = value.map_err(|e| *e)?;
         if let Some(value) = &value {
             exec.outcome(value)?;
@@ -183,18 +236,16 @@ impl Program {
         context: &Context<'_>,
         options: &TraceOptions<'_>,
     ) -> (Result<Outcome, Error>, Trace) {
-        let path = self.path(entry);
-        let arena = typed_arena::Arena::new();
-        let mut exec = Exec::new(&self.plan, &arena, context);
-        exec.tracer = Some(Box::new(Tracer::new(
-            &self.plan,
-            options,
-            path.as_ref().map(|p| p.as_slice()),
-        )));
-        let value = match &path {
-            Some(path) => exec.document(path).map(|v| v.cloned()),
-            None => exec.query(entry.0),
+        let target = self.target(entry);
+        let path = match &target {
+            Target::Query(_) => None,
+            Target::Node(id) => self.plan.nodes.get(*id as usize).map(|n| n.path.as_slice()),
+            Target::Path(path) => Some(&**path),
         };
+        let arena = Arena::default();
+        let mut exec = Exec::new(&self.plan, &arena, context);
+        exec.tracer = Some(Box::new(Tracer::new(&self.plan, options, path)));
+        let value = exec.target(&target);
         let result = value.map_err(|e| *e).and_then(|value| {
             if let Some(value) = &value {
                 exec.outcome(value)?;
@@ -214,8 +265,10 @@ impl Program {
     /// What an entry can read.
     pub fn reads(&self, entry: Entry) -> Reads {
         let table = &self.plan.reads;
-        let Some(path) = self.path(entry) else {
-            return table.queries.get(entry.0 as usize).cloned().unwrap_or_default();
+        let path: Arc<[Value]> = match self.target(entry) {
+            Target::Query(id) => return table.queries.get(id as usize).cloned().unwrap_or_default(),
+            Target::Node(id) => self.plan.nodes.get(id as usize).map_or(&[][..], |n| &n.path).into(),
+            Target::Path(path) => path,
         };
         let mut ruled = false;
         let mut reached = Vec::new();

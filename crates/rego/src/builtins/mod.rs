@@ -23,6 +23,7 @@ mod net;
 mod notes;
 mod numbers;
 pub(crate) mod operand;
+mod quick;
 mod re2;
 mod regex;
 mod replace;
@@ -35,6 +36,8 @@ mod units;
 mod uri;
 mod uuid;
 mod walk;
+
+pub(crate) use quick::{Quick, Short, quick};
 
 use crate::error::Error;
 use crate::types::Type;

@@ -163,6 +163,7 @@ const CHUNK: usize = 16 << 10;
 fn charge_part(host: &mut dyn Host, value: &Value, times: usize, pending: &mut usize) -> Result<(), Failure> {
     let own = match value {
         Value::String(s) => s.len(),
+        Value::Number(Number::Int(i)) => i.checked_ilog10().map_or(1, |d| d as usize + 1),
         Value::Number(n) => n.text().len(),
         _ => 0,
     };

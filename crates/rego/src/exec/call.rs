@@ -1,10 +1,11 @@
 //! Calls: built-ins, functions, what replaces them; comprehensions and `print`.
 
-use super::frame::{Mock, argument};
+use super::document::Chosen;
+use super::frame::{CallKey, Mock};
 use super::sink::Sink;
 use super::{Exec, Res};
 use crate::builtins::operand::charge_text;
-use crate::builtins::{Builtin, Failure, Host};
+use crate::builtins::{Builtin, Failure, Host, Quick, Short};
 use crate::error::{Code, Error};
 use crate::plan::{Block, Callee, Collect, Def, DocId, Kind, Operand, Slot};
 use crate::value::Value;
@@ -14,6 +15,22 @@ use crate::value_text;
 const FEW: usize = 6;
 
 impl<'a> Exec<'a> {
+    /// The short way of a built-in; `None`: it has to be called.
+    pub(super) fn short(&mut self, quick: Quick, args: &[Operand], to: Slot) -> Res<bool> {
+        let mut few: [&'a Value; 3] = [&super::NULL; 3];
+        for (place, arg) in few.iter_mut().zip(args) {
+            *place = self.get(*arg);
+        }
+        let value = match quick(few.get(..args.len()).unwrap_or_default()) {
+            Short::Is(value) => value,
+            Short::Int(i) => self.integer(i)?,
+            Short::No => return Ok(false),
+        };
+        self.step()?;
+        self.set(to, value);
+        Ok(true)
+    }
+
     #[inline(never)]
     pub(super) fn call(&mut self, callee: Callee, args: &[Operand], to: Slot, mockable: bool, loc: u32) -> Res<bool> {
         self.step()?;
@@ -75,16 +92,15 @@ impl<'a> Exec<'a> {
         let Some(doc) = plan.docs.get(id as usize) else {
             return Ok(None);
         };
-        let key = doc
-            .memo
-            .then(|| (id, operands.iter().map(|v| argument(v)).collect::<Vec<_>>()));
-        if let Some(key) = &key
-            && let Some(known) = self.frame().functions.get(key)
+        let key = doc.memo.then(|| CallKey::of(id, operands));
+        if let Some(key) = key
+            && let Some(known) = self.frame().functions.get(key, operands)
         {
-            return Ok(*known);
+            return Ok(known);
         }
         let mut sink = Sink::value(true);
-        for def in &doc.defs {
+        let chosen = self.choose(&doc.select, operands);
+        for def in Chosen::of(&doc.defs, chosen) {
             if self.define(def, operands, &mut sink)? == super::Flow::Stop {
                 break;
             }
@@ -97,7 +113,7 @@ impl<'a> Exec<'a> {
         }
         if let Some(key) = key {
             self.account(64)?;
-            self.frame_mut().functions.insert(key, answer);
+            self.frame_mut().functions.insert(key, operands, answer);
         }
         Ok(answer)
     }

@@ -1,11 +1,12 @@
 //! Documents below `data`: rules, packages, base data, and references into them with keys known only now.
 
-use super::frame::{Memo, argument};
+use super::frame::{CallKey, Memo};
 use super::sink::Sink;
 use super::{Exec, Flow, Res};
 use crate::error::{Code, Error};
-use crate::plan::{Block, DocId, Kind, NodeId, Operand, Slot, Step};
+use crate::plan::{Block, Def, DocId, Kind, NodeId, Operand, Root, Select, Slot, Step};
 use crate::value::Value;
+use smallvec::SmallVec;
 
 /// Where a reference has got to.
 #[derive(Clone, Copy)]
@@ -14,9 +15,35 @@ enum At<'a> {
     Value(&'a Value),
 }
 
+/// All definitions, or those chosen, in order.
+pub(super) struct Chosen<'a> {
+    defs: &'a [Def],
+    chosen: Option<&'a [u32]>,
+    next: usize,
+}
+
+impl<'a> Chosen<'a> {
+    pub(super) fn of(defs: &'a [Def], chosen: Option<&'a [u32]>) -> Chosen<'a> {
+        Chosen { defs, chosen, next: 0 }
+    }
+}
+
+impl<'a> Iterator for Chosen<'a> {
+    type Item = &'a Def;
+
+    fn next(&mut self) -> Option<&'a Def> {
+        let at = match self.chosen {
+            Some(chosen) => *chosen.get(self.next)? as usize,
+            None => self.next,
+        };
+        self.next += 1;
+        self.defs.get(at)
+    }
+}
+
 impl<'a> Exec<'a> {
     /// The document at a path below `data`.
-    pub(crate) fn document(&mut self, path: &[Value]) -> Res<Option<&'a Value>> {
+    pub(super) fn document(&mut self, path: &[Value]) -> Res<Option<&'a Value>> {
         let plan = self.plan;
         let mut node: NodeId = 0;
         for (i, key) in path.iter().enumerate() {
@@ -33,7 +60,12 @@ impl<'a> Exec<'a> {
                 None => return Ok(path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))),
             }
         }
-        match plan.nodes.get(node as usize).and_then(|n| n.doc) {
+        self.node(node)
+    }
+
+    /// The document at a node of the tree.
+    pub(super) fn node(&mut self, node: NodeId) -> Res<Option<&'a Value>> {
+        match self.plan.nodes.get(node as usize).and_then(|n| n.doc) {
             Some(doc) if !self.is_function(doc) => self.doc(doc),
             Some(_) => Ok(None),
             None => self.package(node),
@@ -72,7 +104,8 @@ impl<'a> Exec<'a> {
         let value = match doc.kind {
             Kind::Complete => {
                 let mut sink = Sink::value(false);
-                for def in &doc.defs {
+                let chosen = self.choose(&doc.select, &[]);
+                for def in Chosen::of(&doc.defs, chosen) {
                     if self.define(def, &[], &mut sink)? == Flow::Stop {
                         break;
                     }
@@ -89,7 +122,8 @@ impl<'a> Exec<'a> {
             Kind::Function => None,
             kind => {
                 let mut sink = partial(kind);
-                for def in &doc.defs {
+                let chosen = self.choose(&doc.select, &[]);
+                for def in Chosen::of(&doc.defs, chosen) {
                     if let Err(mut e) = self.define(def, &[], &mut sink) {
                         if e.code == Code::Conflict && e.loc.row == 0 {
                             e.loc = def.loc.clone();
@@ -106,7 +140,8 @@ impl<'a> Exec<'a> {
     }
 
     fn remember(&mut self, id: DocId, memo: Memo<'a>) {
-        self.frame_mut().remember(id, memo);
+        let count = self.plan.docs.len();
+        self.frame_mut().remember(id, memo, count);
     }
 
     /// The part of a partial document that fits what is known of its keys.
@@ -128,25 +163,35 @@ impl<'a> Exec<'a> {
             return Ok(value);
         }
         self.step()?;
-        let args: Vec<&'a Value> = args.iter().map(|a| self.get(*a)).collect();
-        let key = view
-            .ground
-            .then(|| (id, args.iter().map(|v| argument(v)).collect::<Vec<_>>()));
-        if let Some(key) = &key
-            && let Some(known) = self.frame().parts.get(key)
+        let args: SmallVec<[&'a Value; 4]> = args.iter().map(|a| self.get(*a)).collect();
+        let key = view.ground.then(|| CallKey::of(id, &args));
+        if let Some(key) = key
+            && let Some(known) = self.frame().parts.get(key, &args)
         {
-            return Ok(*known);
+            return Ok(known);
         }
         let mut sink = partial(doc.kind);
-        for def in &view.defs {
+        let chosen = self.choose(&view.select, &args);
+        for def in Chosen::of(&view.defs, chosen) {
             self.define(def, &args, &mut sink).map_err(|e| placed(e, &def.loc))?;
         }
         let value = self.gathered(sink)?;
         if let Some(key) = key {
             self.account(64)?;
-            self.frame_mut().parts.insert(key, value);
+            self.frame_mut().parts.insert(key, &args, value);
         }
         Ok(value)
+    }
+
+    /// The definitions that can have a value, by number; `None`: any.
+    pub(super) fn choose(&self, select: &'a Option<Select>, args: &[&'a Value]) -> Option<&'a [u32]> {
+        let select = select.as_ref()?;
+        let start = match select.place.root {
+            Root::Argument(i) => args.get(i as usize).copied(),
+            Root::Input => self.frame().input,
+        };
+        let value = start.and_then(|v| select.place.keys.iter().try_fold(v, |v, k| v.lookup(k)));
+        Some(value.and_then(|v| select.by.get(v)).unwrap_or(&select.others))
     }
 
     /// A whole package: base documents with what rules make over them.

@@ -2,7 +2,13 @@
 
 use crate::plan::{Callee, DocId};
 use crate::value::Value;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// So many documents are made room for at once.
+const FEW: usize = 32;
 
 /// What is remembered of a document.
 #[derive(Clone, Copy, Debug)]
@@ -20,15 +26,85 @@ pub(super) enum Mock<'a> {
     Call(Callee),
 }
 
-/// An argument as a key: scalars by value, containers by where they are (they live as long as the evaluation).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Argument {
-    Scalar(Value),
-    At(usize),
+/// Calls that were answered, by callee and arguments. Arguments are told apart by value if scalar, else by where they
+/// are: containers live as long as the evaluation.
+#[derive(Default)]
+pub(super) struct Calls<'a> {
+    table: HashTable<Call<'a>>,
+    arguments: Vec<&'a Value>,
 }
 
-/// Calls that were answered, by callee and arguments.
-pub(super) type Calls<'a, Id> = FxHashMap<(Id, Vec<Argument>), Option<&'a Value>>;
+struct Call<'a> {
+    hash: u64,
+    callee: u32,
+    /// Where its arguments begin.
+    start: u32,
+    answer: Option<&'a Value>,
+}
+
+/// A call's place in the table, known before it is answered.
+#[derive(Clone, Copy)]
+pub(super) struct CallKey {
+    hash: u64,
+    callee: u32,
+}
+
+impl CallKey {
+    pub(super) fn of(callee: u32, arguments: &[&Value]) -> CallKey {
+        let mut hasher = FxHasher::default();
+        hasher.write_u32(callee);
+        for value in arguments {
+            match container(value) {
+                Some(at) => hasher.write_usize(at),
+                None => value.hash(&mut hasher),
+            }
+        }
+        let hash = hasher.finish();
+        CallKey { hash, callee }
+    }
+}
+
+impl<'a> Calls<'a> {
+    /// The answer, if the call was made before.
+    pub(super) fn get(&self, key: CallKey, arguments: &[&Value]) -> Option<Option<&'a Value>> {
+        let same = |call: &Call<'a>| {
+            call.hash == key.hash && call.callee == key.callee && {
+                let before = self.arguments.iter().skip(call.start as usize);
+                arguments
+                    .iter()
+                    .zip(before)
+                    .all(|(a, b)| match (container(a), container(b)) {
+                        (None, None) => **a == **b,
+                        (a, b) => a == b,
+                    })
+            }
+        };
+        self.table.find(key.hash, same).map(|call| call.answer)
+    }
+
+    /// Remembers an answer.
+    pub(super) fn insert(&mut self, key: CallKey, arguments: &[&'a Value], answer: Option<&'a Value>) {
+        let start = self.arguments.len() as u32;
+        self.arguments.extend_from_slice(arguments);
+        let call = Call {
+            hash: key.hash,
+            callee: key.callee,
+            start,
+            answer,
+        };
+        self.table.insert_unique(key.hash, call, |call| call.hash);
+    }
+}
+
+/// Where a container is.
+fn container(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(a) => Some(Arc::as_ptr(a) as usize),
+        Value::Object(o) => Some(Arc::as_ptr(o) as usize),
+        Value::Set(s) => Some(Arc::as_ptr(s) as usize),
+        _ => None,
+    }
+}
 
 /// One state of the documents.
 pub(super) struct Frame<'a> {
@@ -39,8 +115,8 @@ pub(super) struct Frame<'a> {
     pub(super) replaced: Vec<(&'a [Value], &'a Value)>,
     pub(super) mocks: Vec<(Callee, Mock<'a>)>,
     docs: Vec<Memo<'a>>,
-    pub(super) functions: Calls<'a, DocId>,
-    pub(super) parts: Calls<'a, u32>,
+    pub(super) functions: Calls<'a>,
+    pub(super) parts: Calls<'a>,
 }
 
 impl<'a> Frame<'a> {
@@ -51,8 +127,8 @@ impl<'a> Frame<'a> {
             replaced: Vec::new(),
             mocks: Vec::new(),
             docs: Vec::new(),
-            functions: FxHashMap::default(),
-            parts: FxHashMap::default(),
+            functions: Calls::default(),
+            parts: Calls::default(),
         }
     }
 
@@ -69,10 +145,11 @@ impl<'a> Frame<'a> {
         self.docs.get(doc as usize).copied().unwrap_or(Memo::Unknown)
     }
 
-    pub(super) fn remember(&mut self, doc: DocId, memo: Memo<'a>) {
+    /// `count`: how many documents there are.
+    pub(super) fn remember(&mut self, doc: DocId, memo: Memo<'a>, count: usize) {
         let at = doc as usize;
         if self.docs.len() <= at {
-            self.docs.resize(at + 1, Memo::Unknown);
+            self.docs.resize((at + 1).max(count.min(FEW)), Memo::Unknown);
         }
         if let Some(place) = self.docs.get_mut(at) {
             *place = memo;
@@ -97,15 +174,5 @@ fn same(a: Callee, b: Callee) -> bool {
         (Callee::Builtin(a), Callee::Builtin(b)) => a.name == b.name,
         (Callee::Function(a), Callee::Function(b)) => a == b,
         _ => false,
-    }
-}
-
-/// A value as a key of calls.
-pub(super) fn argument(value: &Value) -> Argument {
-    match value {
-        Value::Array(a) => Argument::At(std::sync::Arc::as_ptr(a) as usize),
-        Value::Object(o) => Argument::At(std::sync::Arc::as_ptr(o) as usize),
-        Value::Set(s) => Argument::At(std::sync::Arc::as_ptr(s) as usize),
-        scalar => Argument::Scalar(scalar.clone()),
     }
 }

@@ -18,12 +18,12 @@ mod with;
 use crate::ast::Loc;
 use crate::error::{Code, Error};
 use crate::plan::{Block, Compare, Op, Operand, Plan, Slot, Source};
-use crate::program::Context;
+use crate::program::{Context, Target};
 use crate::value::Value;
 use frame::Frame;
 use sink::Sink;
+use std::cell::OnceCell;
 use std::cmp::Ordering;
-use typed_arena::Arena;
 
 pub(crate) use trace::Tracer;
 
@@ -44,10 +44,27 @@ const CLOCK_STEPS: u32 = 512;
 
 static NULL: Value = Value::Null;
 
+/// Where made values live; takes room when the first is made.
+#[derive(Default)]
+pub(crate) struct Arena(OnceCell<typed_arena::Arena<Value>>);
+
+/// Values for which the arena makes room at first.
+const ROOM: usize = 32;
+/// Slots for which room is made at first.
+const SLOTS: usize = 64;
+
+impl Arena {
+    fn alloc(&self, value: Value) -> &Value {
+        self.0
+            .get_or_init(|| typed_arena::Arena::with_capacity(ROOM))
+            .alloc(value)
+    }
+}
+
 /// One evaluation.
 pub(crate) struct Exec<'a> {
     plan: &'a Plan,
-    arena: &'a Arena<Value>,
+    arena: &'a Arena,
     context: &'a Context<'a>,
     /// Slots of all active bodies, one after the other.
     slots: Vec<Option<&'a Value>>,
@@ -74,12 +91,12 @@ pub(crate) struct Exec<'a> {
 }
 
 impl<'a> Exec<'a> {
-    pub(crate) fn new(plan: &'a Plan, arena: &'a Arena<Value>, context: &'a Context<'a>) -> Exec<'a> {
+    pub(crate) fn new(plan: &'a Plan, arena: &'a Arena, context: &'a Context<'a>) -> Exec<'a> {
         Exec {
             plan,
             arena,
             context,
-            slots: Vec::new(),
+            slots: Vec::with_capacity(SLOTS),
             base: 0,
             outermost: Frame::new(context.input, context.data),
             frames: Vec::new(),
@@ -107,8 +124,17 @@ impl<'a> Exec<'a> {
         self.failure.take()
     }
 
+    /// The value of an entry.
+    pub(crate) fn target(&mut self, target: &Target) -> Res<Option<Value>> {
+        match target {
+            Target::Query(id) => self.query(*id),
+            Target::Node(id) => self.node(*id).map(|v| v.cloned()),
+            Target::Path(path) => self.document(path).map(|v| v.cloned()),
+        }
+    }
+
     /// The rows of a query as `{"expressions": [..], "bindings": {..}}`; `None` when there are none.
-    pub(crate) fn query(&mut self, id: u32) -> Res<Option<Value>> {
+    fn query(&mut self, id: u32) -> Res<Option<Value>> {
         let plan = self.plan;
         let Some(query) = plan.queries.get(id as usize) else {
             return Ok(None);
@@ -264,7 +290,11 @@ impl<'a> Exec<'a> {
                     to,
                     mockable,
                     loc,
-                } => self.call(*callee, args, *to, *mockable, *loc)?,
+                    quick,
+                } => match quick {
+                    Some(quick) if self.short(*quick, args, *to)? => true,
+                    _ => self.call(*callee, args, *to, *mockable, *loc)?,
+                },
                 Op::Doc { doc, to } => {
                     let value = self.doc(*doc)?;
                     self.set_if(*to, value)
@@ -397,9 +427,14 @@ impl<'a> Exec<'a> {
 
     /// An array's index as a value.
     fn index(&mut self, i: usize) -> Res<&'a Value> {
-        match SMALL.get(i) {
+        self.integer(i64::try_from(i).unwrap_or(i64::MAX))
+    }
+
+    /// An integer as a value.
+    fn integer(&mut self, i: i64) -> Res<&'a Value> {
+        match usize::try_from(i).ok().and_then(|i| SMALL.get(i)) {
             Some(small) => Ok(small),
-            None => self.keep(Value::from(i64::try_from(i).unwrap_or(i64::MAX))),
+            None => self.keep(Value::from(i)),
         }
     }
 
@@ -485,13 +520,13 @@ impl<'a> Exec<'a> {
 static TRUE: Value = Value::Bool(true);
 static FALSE: Value = Value::Bool(false);
 
-/// Indexes of short arrays need not be made.
-static SMALL: [Value; 16] = {
+/// Small integers, indexes above all, need not be made.
+static SMALL: [Value; 32] = {
     use crate::number::Number;
     macro_rules! small {
         ($($i:literal)*) => { [$(Value::Number(Number::Int($i))),*] };
     }
-    small!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    small!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31)
 };
 
 fn compare(how: Compare, a: &Value, b: &Value) -> bool {

@@ -2,13 +2,14 @@
 
 use super::ops::*;
 use super::points::{Asked, Marking, TracePlan};
+use super::select::Select;
 use super::tree::{Group, Member, Tree, scalar};
 use super::{QueryPlan, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
 use crate::builtins;
 use crate::compile::Query;
 use crate::error::{Code, Error};
-use crate::program::CompileOptions;
+use crate::program::{CompileOptions, Rewrites};
 use crate::value::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smol_str::SmolStr;
@@ -42,6 +43,7 @@ pub(super) struct Planner<'t> {
     pub(super) trace_plan: TracePlan,
     /// Names as written, by the generated name.
     names: &'t FxHashMap<SmolStr, SmolStr>,
+    pub(crate) rewrites: Rewrites,
     consts: Vec<Value>,
     const_index: FxHashMap<Value, u32>,
     locs: Vec<Loc>,
@@ -51,6 +53,10 @@ pub(super) struct Planner<'t> {
     pub(crate) errors: Vec<Error>,
     /// Names and paths that some `with` replaces.
     mocked: FxHashSet<String>,
+    /// See [`Planner::constant_document`].
+    constant_documents: FxHashMap<DocId, Option<Operand>>,
+    /// Some `with` replaces something below `data`.
+    documents_replaced: bool,
 }
 
 /// State of planning one body.
@@ -82,24 +88,31 @@ pub(super) fn operator(parts: &[Term]) -> String {
 impl<'t> Planner<'t> {
     pub(crate) fn new(
         tree: &'t Tree<'t>,
+        queries: &[Query],
         options: &CompileOptions,
         names: &'t FxHashMap<SmolStr, SmolStr>,
     ) -> Planner<'t> {
         let mut mocked = FxHashSet::default();
-        for rule in tree.groups.iter().flat_map(|g| &g.rules) {
-            visit::rule(rule.rule, &mut |item| {
-                if let visit::Item::With(with) = item
-                    && let TermValue::Ref(parts) = &with.target.value
-                {
-                    mocked.insert(operator(parts));
-                }
+        let mut see = |item: visit::Item<'_>| {
+            let visit::Item::With(with) = item else { return };
+            mocked.insert(match &with.target.value {
+                TermValue::Ref(parts) => operator(parts),
+                _ => operator(std::slice::from_ref(&with.target)),
             });
+        };
+        for rule in tree.groups.iter().flat_map(|g| &g.rules) {
+            visit::rule(rule.rule, &mut see);
         }
+        for query in queries {
+            visit::body(&query.body, &mut see);
+        }
+        let documents_replaced = mocked.iter().any(|m| m == "data" || m.starts_with("data."));
         Planner {
             tree,
             trace: options.trace,
             trace_plan: TracePlan::default(),
             names,
+            rewrites: options.rewrites,
             consts: Vec::new(),
             const_index: FxHashMap::default(),
             locs: Vec::new(),
@@ -108,7 +121,23 @@ impl<'t> Planner<'t> {
             view_queue: Vec::new(),
             errors: Vec::new(),
             mocked,
+            constant_documents: FxHashMap::default(),
+            documents_replaced,
         }
+    }
+
+    /// The operand of a document that is one constant whatever the input.
+    pub(super) fn constant_document(&mut self, doc: DocId) -> Option<Operand> {
+        if self.trace || self.documents_replaced || !self.rewrites.constants {
+            return None;
+        }
+        if let Some(known) = self.constant_documents.get(&doc) {
+            return *known;
+        }
+        let value = self.tree.groups.get(doc as usize).and_then(constant_value);
+        let operand = value.map(|v| self.constant(v));
+        self.constant_documents.insert(doc, operand);
+        operand
     }
 
     /// Plans the views asked for and hands everything over.
@@ -210,12 +239,14 @@ impl<'t> Planner<'t> {
             let end = self.trace_plan.bodies.len() as u32;
             self.trace_plan.docs.push(bodies..end);
         }
+        let select = self.select(&defs, arity(group) as u32);
         Doc {
             kind: group.kind,
             path: group.path.clone(),
             defs,
             default,
             memo,
+            select,
         }
     }
 
@@ -232,11 +263,21 @@ impl<'t> Planner<'t> {
             let end = self.trace_plan.bodies.len() as u32;
             self.trace_plan.views.insert(id, bodies..end);
         }
+        let select = self.select(&defs, bound_count(pattern));
         View {
             doc,
             defs,
             ground: !self.trace && *pattern == Pattern::Bound,
+            select,
         }
+    }
+
+    /// How to choose among definitions. Not in traced programs, where a body that is not run would be seen.
+    fn select(&self, defs: &[Def], arguments: u32) -> Option<Select> {
+        if self.trace || !self.rewrites.select {
+            return None;
+        }
+        Select::of(defs, arguments, &self.consts)
     }
 
     fn def(&mut self, doc: DocId, kind: Kind, member: &Member<'t>, last: bool, pattern: Option<&Pattern>) -> Def {
@@ -412,6 +453,31 @@ fn single_value(group: &Group<'_>) -> bool {
         }
     }
     true
+}
+
+/// The value of a document of one rule with a constant and a body that always holds.
+fn constant_value(group: &Group<'_>) -> Option<Value> {
+    let [member] = group.rules.as_slice() else {
+        return None;
+    };
+    let rule = member.rule;
+    if group.kind != Kind::Complete || rule.default || rule.else_rule.is_some() {
+        return None;
+    }
+    let holds = |e: &Expr| {
+        let constant = match &e.kind {
+            ExprKind::Term(t) => constant(t),
+            _ => None,
+        };
+        !e.negated && e.with.is_empty() && constant.is_some_and(|v| v != Value::Bool(false))
+    };
+    if !rule.body.iter().all(holds) {
+        return None;
+    }
+    match &rule.head.value {
+        Some(t) => constant(t),
+        None => Some(Value::Bool(true)),
+    }
 }
 
 /// Whether an operation makes remembering a function's answer worth the look into the table.
@@ -851,6 +917,10 @@ impl<'t> Scope<'_, 't> {
             Callee::Function(d) => (self.p.arity(d), false, false),
         };
         let given: Vec<Operand> = args.iter().take(arity).map(|a| self.eval(a)).collect();
+        let quick = match callee {
+            Callee::Builtin(b) if !mocked && self.p.rewrites.quick => builtins::quick(b.name),
+            _ => None,
+        };
         let loc_id = self.p.loc(loc);
         let to = self.slot();
         match callee {
@@ -863,6 +933,7 @@ impl<'t> Scope<'_, 't> {
             to,
             mockable: mocked,
             loc: loc_id,
+            quick,
         });
         if let Callee::Function(doc) = callee {
             self.asked(Asked::Doc(doc));
@@ -900,11 +971,12 @@ impl Planner<'_> {
     }
 
     fn arity(&self, doc: DocId) -> usize {
-        self.tree
-            .groups
-            .get(doc as usize)
-            .and_then(|g| g.rules.first())
-            .and_then(|m| m.rule.head.args.as_ref())
-            .map_or(0, Vec::len)
+        self.tree.groups.get(doc as usize).map_or(0, arity)
     }
+}
+
+/// How many arguments the rules of a document take.
+fn arity(group: &Group<'_>) -> usize {
+    let first = group.rules.first();
+    first.and_then(|m| m.rule.head.args.as_ref()).map_or(0, Vec::len)
 }

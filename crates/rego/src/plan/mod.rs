@@ -4,6 +4,7 @@ mod body;
 mod ops;
 mod points;
 mod reads;
+mod select;
 mod term;
 mod tree;
 mod visit;
@@ -11,6 +12,7 @@ mod visit;
 pub(crate) use ops::*;
 pub(crate) use points::{Asked, Point, TracePlan, What};
 pub(crate) use reads::whole;
+pub(crate) use select::{Root, Select};
 
 use crate::ast::Loc;
 use crate::builtins::Cache;
@@ -39,6 +41,14 @@ pub(crate) struct Plan {
     pub(crate) trace: TracePlan,
 }
 
+impl Plan {
+    /// The node of the document tree at a path.
+    pub(crate) fn node(&self, path: &[Value]) -> Option<NodeId> {
+        let step = |at: NodeId, key| self.nodes.get(at as usize)?.child(key);
+        path.iter().try_fold(0, step)
+    }
+}
+
 /// A query's plan.
 #[derive(Debug)]
 pub(crate) struct QueryPlan {
@@ -59,7 +69,7 @@ pub(crate) struct ReadTable {
 /// Plans all rules and queries.
 pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan, Vec<Error>> {
     let mut tree = tree::build(&compiled);
-    let mut planner = body::Planner::new(&tree, options, &compiled.names);
+    let mut planner = body::Planner::new(&tree, &compiled.queries, options, &compiled.names);
     let mut docs = Vec::new();
     for (id, group) in tree.groups.iter().enumerate() {
         docs.push(planner.doc(id as DocId, group));

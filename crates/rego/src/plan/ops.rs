@@ -1,7 +1,8 @@
 //! What a plan is made of: operations over numbered slots, blocks of them, documents made of blocks.
 
+use super::select::Select;
 use crate::ast::Loc;
-use crate::builtins::Builtin;
+use crate::builtins::{Builtin, Quick};
 use crate::value::Value;
 
 /// Where an operation finds a value that is there for sure: everything undefined has left the block before.
@@ -141,6 +142,8 @@ pub(crate) enum Op {
         to: Slot,
         mockable: bool,
         loc: u32,
+        /// A short way that most calls can take.
+        quick: Option<Quick>,
     },
     /// The value of a rule.
     Doc { doc: DocId, to: Slot },
@@ -238,6 +241,8 @@ pub(crate) struct Doc {
     pub(crate) default: Option<Def>,
     /// Whether remembering a function's answers is worth it.
     pub(crate) memo: bool,
+    /// How to find the definitions that can have a value.
+    pub(crate) select: Option<Select>,
 }
 
 /// A partial rule with part of its keys known: its bodies begin with what is known.
@@ -247,6 +252,8 @@ pub(crate) struct View {
     pub(crate) defs: Vec<Def>,
     /// The only argument is the whole key: answers may be remembered.
     pub(crate) ground: bool,
+    /// How to find the definitions that can have a value.
+    pub(crate) select: Option<Select>,
 }
 
 /// A node of the document tree.

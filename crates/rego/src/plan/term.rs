@@ -43,7 +43,13 @@ impl<'t> Scope<'_, 't> {
                 Operand::Slot(to)
             }
             TermValue::Object(entries) => {
-                let entries = entries.iter().map(|(k, v)| (self.eval(k), self.eval(v))).collect();
+                // Constant keys in order spare the sorting.
+                let mut keyed: Vec<(Option<Value>, &(Term, Term))> =
+                    entries.iter().map(|e| (constant(&e.0), e)).collect();
+                if keyed.iter().all(|e| e.0.is_some()) {
+                    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+                }
+                let entries = keyed.iter().map(|(_, (k, v))| (self.eval(k), self.eval(v))).collect();
                 let to = self.slot();
                 self.ops.push(Op::MakeObject { entries, to });
                 Operand::Slot(to)
@@ -192,6 +198,9 @@ impl<'t> Scope<'_, 't> {
                 self.asked(Asked::View(view));
                 return self.steps(Source::At(Operand::Slot(to)), rest);
             }
+        }
+        if let Some(value) = self.p.constant_document(doc) {
+            return self.steps(Source::At(value), rest);
         }
         let to = self.slot();
         self.asks(Asked::Doc(doc));
