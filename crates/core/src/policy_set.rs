@@ -97,8 +97,14 @@ impl PolicySet {
     /// constraints that do not load, or whose template does not, are in it as what fails on every review they match (but
     /// for objects of Gatekeeper's own groups, so that the fault can be mended). Problems are sorted by file and line.
     pub fn compile(bundle: &Bundle, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
+        PolicySet::compile_after(&PolicySet::default(), bundle, options)
+    }
+
+    /// The same, where a set compiled with the same options is at hand: templates that have not changed since are taken
+    /// from it.
+    pub fn compile_after(before: &PolicySet, bundle: &Bundle, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
         let mut problems = bundle.problems.clone();
-        let templates = load_templates(bundle, options, &mut problems);
+        let templates = load_templates(before, bundle, options, &mut problems);
         let mut reads_inventory = templates.values().any(|t| reads_inventory(&t.reads));
         let mut policies = load_constraints(bundle, &templates, options, &mut problems);
         let (program, packages) = plain::compile(&bundle.rego, options, &mut problems);
@@ -217,6 +223,7 @@ fn reads_inventory(reads: &Reads) -> bool {
 }
 
 fn load_templates(
+    before: &PolicySet,
     bundle: &Bundle,
     options: &CompileOptions,
     problems: &mut Vec<Problem>,
@@ -224,6 +231,10 @@ fn load_templates(
     let mut out: BTreeMap<String, Arc<Template>> = BTreeMap::new();
     for item in unique(&bundle.templates, problems) {
         let name = object::name(&item.document.value);
+        if let Some(known) = before.templates.get(name).filter(|t| t.document == item.document.value) {
+            out.insert(name.to_owned(), known.clone());
+            continue;
+        }
         match Template::load(item, options) {
             Ok(template) => {
                 out.insert(name.to_owned(), Arc::new(template));

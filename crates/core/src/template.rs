@@ -33,6 +33,8 @@ pub struct Template {
     pub entry: Entry,
     /// What that reads.
     pub reads: Reads,
+    /// The document it was read from.
+    pub(crate) document: Value,
 }
 
 /// What the constraints of a template look like; all of it but the Rego.
@@ -142,6 +144,7 @@ impl Template {
             program: Arc::new(compiled.program),
             entry: compiled.entry,
             reads: compiled.reads,
+            document: document.clone(),
         })
     }
 

@@ -10,14 +10,14 @@ use crate::speaker::Speaker;
 use crate::status;
 use crate::store::Store;
 use crate::writer::{Target, Write, Writer};
-use kube::api::{Api, ApiResource, DynamicObject};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use regent_rego::json;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// The source's name.
@@ -26,6 +26,8 @@ pub(crate) const NAME: &str = "custom-resources";
 const GATEKEEPER: &str = "gatekeeper-system";
 /// After a change, others are waited for this long.
 const GATHER: Duration = Duration::from_millis(20);
+/// How often it is asked which servers there are, whose entries in statuses stay.
+const CENSUS: Duration = Duration::from_secs(60);
 /// Annotations that are no part of a policy.
 const BOOKKEEPING: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "regent.dev/status"];
 
@@ -74,13 +76,18 @@ struct Custom {
     complete: bool,
     /// Definitions that were asked for, by name.
     definitions: BTreeMap<String, Json>,
+    /// Names of the Pods beside us, when we are one of them.
+    servers: watch::Receiver<Option<BTreeSet<String>>>,
 }
 
 /// Follows them for ever.
 pub(crate) async fn run(options: ClusterOptions, speaker: Speaker, writer: Writer, store: Arc<Store>) {
     let (events, mut inbox) = mpsc::unbounded_channel();
     let mut changes = store.subscribe();
+    let (told, mut servers) = watch::channel(None);
+    let _census = tokio::task::JoinSet::from_iter([census(options.clone(), told)]);
     let mut custom = Custom {
+        servers: servers.clone(),
         options,
         topics: BTreeMap::new(),
         events,
@@ -105,8 +112,28 @@ pub(crate) async fn run(options: ClusterOptions, speaker: Speaker, writer: Write
                 custom.speak();
             }
             changed = changes.changed() => if changed.is_err() { return },
+            changed = servers.changed() => if changed.is_err() { return },
         }
         custom.write();
+    }
+}
+
+/// Asks from time to time which servers there are.
+async fn census(options: ClusterOptions, told: watch::Sender<Option<BTreeSet<String>>>) {
+    let kind = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Pod"), "pods");
+    let api: Api<DynamicObject> = Api::namespaced_with(options.cluster.client().clone(), &options.own_namespace, &kind);
+    loop {
+        // Where it may not be asked, every entry stays.
+        if let Ok(pods) = api.list_metadata(&ListParams::default()).await {
+            let names: BTreeSet<String> = pods.items.into_iter().filter_map(|p| p.metadata.name).collect();
+            let names = names.contains(&options.identity).then_some(names);
+            told.send_if_modified(|before| {
+                let changed = *before != names;
+                *before = names;
+                changed
+            });
+        }
+        tokio::time::sleep(CENSUS).await;
     }
 }
 
@@ -275,6 +302,8 @@ impl Custom {
         let Some(answer) = self.speaker.answer(&status) else {
             return;
         };
+        let servers = self.servers.borrow().clone();
+        let stays = |id: &str| servers.as_ref().is_none_or(|s| s.contains(id));
         for (topic, objects) in &self.topics {
             let shape = match topic {
                 Topic::Templates => status::Shape::Template,
@@ -290,7 +319,7 @@ impl Custom {
                     _ => None,
                 };
                 let entry = status::by_pod(&held.object, shape, &self.options.identity, &problems, broken);
-                if let Some(body) = status::patch(&held.object, shape, &self.options.identity, entry) {
+                if let Some(body) = status::patch(&held.object, shape, &self.options.identity, entry, stays) {
                     let target = Target {
                         api: api.clone(),
                         key: format!("status/{file}"),

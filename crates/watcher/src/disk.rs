@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const LARGEST: u64 = 64 << 20;
 /// A source larger than this, all files together, is refused.
 const LARGEST_ALL: u64 = 256 << 20;
+/// A source of more files is refused.
+const MOST: usize = 20_000;
 /// So often a source is read again that changed while it was read, before that is said.
 const TRIES: u32 = 20;
 /// Bytes are compared, not only sizes and times, at least this often.
@@ -165,19 +167,22 @@ impl Disk {
         let mut before = signature(&self.path);
         for attempt in 0..TRIES {
             let mut found = Contribution::default();
-            if let Err(message) = &before {
-                found.problem(&self.path, message.clone());
-                self.seen = None;
-                return found;
-            }
+            let names = match &before {
+                Ok(signature) => signature.keys().cloned().collect(),
+                Err(message) => {
+                    self.tell(&mut found, message);
+                    self.seen = None;
+                    return found;
+                }
+            };
             let mut left = LARGEST_ALL;
-            let result = found.add_path(&self.path, |name| {
+            let result = found.add_files(names, |name| {
                 let bytes = files::read_regular(name, LARGEST.min(left))?;
                 left = left.saturating_sub(bytes.len() as u64);
                 Ok(bytes)
             });
             if let Err(message) = result {
-                found.problem(&self.path, message);
+                self.tell(&mut found, &message);
             }
             let after = signature(&self.path);
             if after.is_ok() && after == before {
@@ -195,9 +200,19 @@ impl Disk {
     }
 }
 
+impl Disk {
+    /// A problem, at the file that its text begins with if that is one of ours.
+    fn tell(&self, found: &mut Contribution, message: &str) {
+        match message.split_once(": ") {
+            Some((file, what)) if file.starts_with(&self.path) => found.problem(file, what),
+            _ => found.problem(&self.path, message),
+        }
+    }
+}
+
 fn signature(path: &str) -> Result<Signature, String> {
     let mut out = Signature::new();
-    for name in files::find(path, crate::POLICY_EXTENSIONS)? {
+    for name in files::find_at_most(path, crate::POLICY_EXTENSIONS, MOST)? {
         let m = fs::metadata(&name).map_err(|e| files::failure(&name, &e))?;
         let what = (
             m.dev(),

@@ -18,44 +18,81 @@ pub const STDIN: &str = "-";
 /// # Errors
 /// The path is not there, or a directory cannot be read.
 pub fn find(path: &str, extensions: &[&str]) -> Result<Vec<String>, String> {
-    let metadata = fs::metadata(path).map_err(|e| failure(path, &e))?;
-    if !metadata.is_dir() {
-        return Ok(vec![path.to_owned()]);
+    Search {
+        extensions,
+        most: usize::MAX,
+        only_files: false,
+        seen: BTreeSet::new(),
+        found: Vec::new(),
     }
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    walk(Path::new(path), extensions, &mut seen, &mut found)?;
-    Ok(found)
+    .run(path)
 }
 
-fn walk(
-    folder: &Path,
-    extensions: &[&str],
-    seen: &mut BTreeSet<PathBuf>,
-    found: &mut Vec<String>,
-) -> Result<(), String> {
-    let name = folder.to_string_lossy();
-    // A link to a folder above would go round for ever.
-    if !seen.insert(folder.canonicalize().map_err(|e| failure(&name, &e))?) {
-        return Ok(());
+/// As [`find`] for a watcher: `most` files and no more, and what is named like a file must not be a directory.
+///
+/// # Errors
+/// As [`find`], and when that does not hold.
+pub fn find_at_most(path: &str, extensions: &[&str], most: usize) -> Result<Vec<String>, String> {
+    Search {
+        extensions,
+        most,
+        only_files: true,
+        seen: BTreeSet::new(),
+        found: Vec::new(),
     }
-    let entries = fs::read_dir(folder).map_err(|e| failure(&name, &e))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(|e| failure(&name, &e))?.path());
-    }
-    paths.sort();
-    for path in paths {
-        let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
-        if path.is_dir() {
-            if !hidden {
-                walk(&path, extensions, seen, found)?;
-            }
-        } else if has_extension(&path, extensions) {
-            found.push(path.to_string_lossy().into_owned());
+    .run(path)
+}
+
+struct Search<'a> {
+    extensions: &'a [&'a str],
+    most: usize,
+    /// Refuse directories that are named like files.
+    only_files: bool,
+    seen: BTreeSet<PathBuf>,
+    found: Vec<String>,
+}
+
+impl Search<'_> {
+    fn run(mut self, path: &str) -> Result<Vec<String>, String> {
+        let metadata = fs::metadata(path).map_err(|e| failure(path, &e))?;
+        if !metadata.is_dir() {
+            return Ok(vec![path.to_owned()]);
         }
+        self.walk(Path::new(path))?;
+        Ok(self.found)
     }
-    Ok(())
+
+    fn walk(&mut self, folder: &Path) -> Result<(), String> {
+        let name = folder.to_string_lossy();
+        // A link to a folder above would go round for ever.
+        if !self.seen.insert(folder.canonicalize().map_err(|e| failure(&name, &e))?) {
+            return Ok(());
+        }
+        let entries = fs::read_dir(folder).map_err(|e| failure(&name, &e))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            paths.push(entry.map_err(|e| failure(&name, &e))?.path());
+        }
+        paths.sort();
+        for path in paths {
+            let hidden = path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.'));
+            let is_named = has_extension(&path, self.extensions);
+            if path.is_dir() {
+                if is_named && self.only_files && !hidden {
+                    return Err(format!("{}: is a directory", path.display()));
+                }
+                if !hidden {
+                    self.walk(&path)?;
+                }
+            } else if is_named {
+                if self.found.len() >= self.most {
+                    return Err(format!("{name}: there are more than {} files", self.most));
+                }
+                self.found.push(path.to_string_lossy().into_owned());
+            }
+        }
+        Ok(())
+    }
 }
 
 fn has_extension(path: &Path, extensions: &[&str]) -> bool {

@@ -20,6 +20,7 @@
 pub mod archive;
 pub mod files;
 
+mod attempt;
 mod cache;
 mod config_map;
 mod custom;

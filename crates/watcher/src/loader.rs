@@ -1,10 +1,12 @@
 //! One thread that turns what sources say into the set in force: gathers, compiles, publishes.
 
+use crate::attempt::{Attempt, Grain, Input, Made, sort};
 use crate::cache::{self, Cache};
 use crate::options::Options;
-use crate::set::{self, Files, Read};
+use crate::set::{self, Files};
 use crate::source::Contribution;
 use crate::store::{Loaded, PinError, Revision, RevisionState, SourceState, SourceStatus, Status, Store};
+use regent_core::PolicySet;
 use regent_core::manifest::Problem;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,49 +31,6 @@ pub(crate) enum Message {
     Pin(Option<String>, Sender<Result<(), PinError>>),
     /// End.
     Stop,
-}
-
-/// How the faults of a source are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grain {
-    /// One set: any fault refuses all of it.
-    Whole,
-    /// Objects of a cluster that come and go one by one: each falls back on its own last good revision.
-    Objects,
-}
-
-/// A source as the loader knows it.
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) name: String,
-    pub(crate) grain: Grain,
-    /// Whether it may become empty.
-    pub(crate) may_empty: bool,
-    latest: Option<Files>,
-    version: u64,
-    /// What could not be read of the latest.
-    unread: Vec<Problem>,
-    good: Option<Files>,
-    /// Whether `good` is of an earlier run.
-    good_is_cached: bool,
-    /// Why it has said nothing, when that is known.
-    silent: Option<String>,
-}
-
-impl Input {
-    pub(crate) fn new(name: impl Into<String>, grain: Grain, may_empty: bool) -> Input {
-        Input {
-            name: name.into(),
-            grain,
-            may_empty,
-            latest: None,
-            version: 0,
-            unread: Vec::new(),
-            good: None,
-            good_is_cached: false,
-            silent: None,
-        }
-    }
 }
 
 /// A revision to go back to.
@@ -250,7 +209,7 @@ impl Loader {
             self.tell(Vec::new(), BTreeSet::new());
             return;
         }
-        let attempt = self.attempt();
+        let attempt = Attempt::of(&self.in_force(), &self.inputs, &self.options);
         let mut complaints = attempt.complaints;
         sort(&mut complaints);
         match attempt.made {
@@ -269,6 +228,10 @@ impl Loader {
                 self.adopt(made, complaints, attempt.fallen, since.elapsed());
             }
         }
+    }
+
+    fn in_force(&self) -> Arc<PolicySet> {
+        self.store.current().map(|l| l.policies.clone()).unwrap_or_default()
     }
 
     /// A set that loads: in force at once, or held while another is pinned.
@@ -371,7 +334,7 @@ impl Loader {
                 (None, None) => return Err(PinError::Unknown(wanted.to_owned())),
             };
             let read = set::merge(sources.values());
-            let (set, problems) = set::compile(&read, &self.options.compile);
+            let (set, problems) = set::compile(&self.in_force(), &read, &self.options.compile);
             if *set.revision() != *revision {
                 let first = problems.first().map(ToString::to_string).unwrap_or_default();
                 return Err(PinError::Broken(first));
@@ -476,220 +439,4 @@ impl Loader {
         }
         self.store.publish(loaded, status, revisions);
     }
-}
-
-/// A set that loads, but for objects that have nothing to fall back on.
-struct Made {
-    set: regent_core::PolicySet,
-    read: Read,
-    /// What each source has in it.
-    parts: BTreeMap<usize, Files>,
-    /// Objects that do not load and are in it all the same, so that what they would judge is an error.
-    left: Vec<(usize, Problem)>,
-}
-
-/// What came of building a set.
-struct Attempt {
-    made: Option<Made>,
-    /// Of what the sources say now, the latest revision; for naming what was refused.
-    revision: String,
-    /// Everything wrong with what the sources say now, by source.
-    complaints: Vec<(usize, Problem)>,
-    /// Sources that had to fall back on something they said before.
-    fallen: BTreeSet<usize>,
-}
-
-impl Loader {
-    /// Compiles what the sources say now. What does not load falls back on what last did: a whole source, or an object
-    /// of the cluster; then again, until there is nothing left to try.
-    fn attempt(&self) -> Attempt {
-        let mut parts: BTreeMap<usize, Files> = BTreeMap::new();
-        let mut complaints: Vec<(usize, Problem)> = Vec::new();
-        let mut fallen: BTreeSet<usize> = BTreeSet::new();
-        let mut stuck = false;
-        for (index, input) in self.inputs.iter().enumerate() {
-            complaints.extend(input.unread.iter().map(|p| (index, p.clone())));
-            let usable = match &input.latest {
-                None => None,
-                Some(_) if input.grain == Grain::Whole && !input.unread.is_empty() => None,
-                Some(latest) => match self.emptied(input, latest) {
-                    None => Some(latest),
-                    Some(problem) => {
-                        complaints.push((index, problem));
-                        None
-                    }
-                },
-            };
-            match (usable, &input.good) {
-                (Some(files), _) => {
-                    parts.insert(index, files.clone());
-                }
-                (None, Some(good)) => {
-                    parts.insert(index, good.clone());
-                    if input.latest.is_some() {
-                        fallen.insert(index);
-                    } else {
-                        complaints.push((index, waiting(input, "what is kept of an earlier run serves")));
-                    }
-                }
-                (None, None) => {
-                    if input.latest.is_none() {
-                        complaints.push((index, waiting(input, "nothing of it is kept")));
-                    }
-                    stuck = true;
-                }
-            }
-        }
-        let mut revision = None;
-        // A round moves at least one source or object back, and each can move back once.
-        for round in 0.. {
-            let read = set::merge(parts.values());
-            let revision = revision.get_or_insert_with(|| read.revision()).clone();
-            let (set, problems) = set::compile(&read, &self.options.compile);
-            let left = self.attribute(&parts, problems);
-            if round == 0 || !left.is_empty() {
-                for one in &left {
-                    if !complaints.contains(one) {
-                        complaints.push(one.clone());
-                    }
-                }
-            }
-            if stuck {
-                return Attempt {
-                    made: None,
-                    revision,
-                    complaints,
-                    fallen,
-                };
-            }
-            if left.is_empty() && !self.options.allow_empty && !read.has_policies() {
-                if let Some(index) = self.inputs.len().checked_sub(1) {
-                    complaints.push((index, nothing(&self.inputs)));
-                }
-                return Attempt {
-                    made: None,
-                    revision,
-                    complaints,
-                    fallen,
-                };
-            }
-            if left.is_empty() || !self.fall_back(&mut parts, &left, &mut fallen) {
-                let whole = left
-                    .iter()
-                    .any(|(i, _)| self.inputs.get(*i).is_none_or(|s| s.grain == Grain::Whole));
-                let made = (!whole).then_some(Made { set, read, parts, left });
-                return Attempt {
-                    made,
-                    revision,
-                    complaints,
-                    fallen,
-                };
-            }
-        }
-        Attempt {
-            made: None,
-            revision: String::new(),
-            complaints,
-            fallen,
-        }
-    }
-
-    /// Which source each problem is of: the last one that has the file.
-    fn attribute(&self, parts: &BTreeMap<usize, Files>, problems: Vec<Problem>) -> Vec<(usize, Problem)> {
-        problems
-            .into_iter()
-            .map(|problem| {
-                let has = |(_, files): &(&usize, &Files)| files.contains_key(problem.file.as_str());
-                let index = parts.iter().rev().find(has).map_or(usize::MAX, |(i, _)| *i);
-                (index, problem)
-            })
-            .collect()
-    }
-
-    /// Moves what has problems back to what loaded before; false when there is nothing to move.
-    fn fall_back(
-        &self,
-        parts: &mut BTreeMap<usize, Files>,
-        left: &[(usize, Problem)],
-        fallen: &mut BTreeSet<usize>,
-    ) -> bool {
-        let mut moved = false;
-        for (index, problem) in left {
-            let Some(input) = self.inputs.get(*index) else { continue };
-            let Some(files) = parts.get_mut(index) else { continue };
-            match input.grain {
-                Grain::Whole => {
-                    if let Some(good) = &input.good
-                        && fallen.insert(*index)
-                    {
-                        files.clone_from(good);
-                        moved = true;
-                    }
-                }
-                Grain::Objects => {
-                    let name = problem.file.as_str();
-                    let before = input.good.as_ref().and_then(|g| g.get_key_value(name));
-                    let now = files.get(name);
-                    if let (Some((key, before)), Some(now)) = (before, now)
-                        && before.bytes != now.bytes
-                    {
-                        files.insert(key.clone(), before.clone());
-                        fallen.insert(*index);
-                        moved = true;
-                    }
-                }
-            }
-        }
-        moved
-    }
-
-    /// Whether a source that had policies has none now, and must not be believed.
-    fn emptied(&self, input: &Input, latest: &Files) -> Option<Problem> {
-        let had = input.good.as_ref().is_some_and(set::has_policies);
-        if self.options.allow_empty || input.may_empty || set::has_policies(latest) {
-            return None;
-        }
-        // Files that cannot be read say more than that there is nothing in them.
-        if latest.values().any(|f| !f.read.problems.is_empty()) {
-            return None;
-        }
-        let message = if had {
-            "the source has become empty, which is not taken at its word: what it had still serves (allow-empty takes it)"
-        } else {
-            "there is no policy in it"
-        };
-        Some(problem(&input.name, message))
-    }
-}
-
-fn waiting(input: &Input, meanwhile: &str) -> Problem {
-    let why = input.silent.as_deref().unwrap_or("no answer");
-    problem(
-        &input.name,
-        &format!("nothing was heard of this source yet, and {meanwhile}: {why}"),
-    )
-}
-
-fn nothing(inputs: &[Input]) -> Problem {
-    let names: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).collect();
-    problem(
-        &names.join(", "),
-        "no source has a policy, and an empty set is not served (allow-empty serves it)",
-    )
-}
-
-fn problem(file: &str, message: &str) -> Problem {
-    Problem {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        message: message.to_owned(),
-    }
-}
-
-fn sort(complaints: &mut Vec<(usize, Problem)>) {
-    complaints.sort_by(|(a, x), (b, y)| {
-        (&x.file, x.line, x.column, &x.message, a).cmp(&(&y.file, y.line, y.column, &y.message, b))
-    });
-    complaints.dedup();
 }

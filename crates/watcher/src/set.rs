@@ -103,9 +103,11 @@ pub(crate) fn merge<'a>(sources: impl Iterator<Item = &'a Files>) -> Read {
     out
 }
 
-/// Compiles; problems are sorted and stand within their files.
-pub(crate) fn compile(read: &Read, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
-    let compiled = catch_unwind(AssertUnwindSafe(|| PolicySet::compile(&read.bundle, options)));
+/// Compiles, taking from the set before what has not changed; problems are sorted and stand within their files.
+pub(crate) fn compile(before: &PolicySet, read: &Read, options: &CompileOptions) -> (PolicySet, Vec<Problem>) {
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        PolicySet::compile_after(before, &read.bundle, options)
+    }));
     let Ok((set, mut problems)) = compiled else {
         let problem = Problem {
             file: "policies".to_owned(),

@@ -41,12 +41,17 @@ impl Contribution {
     ///
     /// # Errors
     /// Something of it cannot be read; what could be is added.
-    pub fn add_path(
+    pub fn add_path(&mut self, path: &str, read: impl FnMut(&str) -> Result<Vec<u8>, String>) -> Result<(), String> {
+        self.add_files(files::find(path, POLICY_EXTENSIONS)?, read)
+    }
+
+    /// Adds files that were found.
+    pub(crate) fn add_files(
         &mut self,
-        path: &str,
+        names: Vec<String>,
         mut read: impl FnMut(&str) -> Result<Vec<u8>, String>,
     ) -> Result<(), String> {
-        for name in files::find(path, POLICY_EXTENSIONS)? {
+        for name in names {
             let bytes = read(&name)?;
             if archive::is_archive(&name) {
                 self.add_archive(&name, &bytes)?;

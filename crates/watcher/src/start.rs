@@ -1,12 +1,15 @@
 //! Putting it together.
 
-use crate::loader::{self, Grain, Input, Message};
+use crate::attempt::{Grain, Input};
+use crate::loader::{self, Message};
 use crate::namespaces::Namespaces;
 use crate::options::{Options, Source};
+use crate::source::Contribution;
 use crate::speaker::Speaker;
 use crate::store::Store;
 use crate::writer::Writer;
 use crate::{config_map, custom, disk};
+use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
@@ -17,6 +20,8 @@ pub struct Watcher {
     namespaces: Arc<Namespaces>,
     messages: mpsc::Sender<Message>,
     loader: Option<JoinHandle<()>>,
+    /// Numbers of the sources that change only by being told.
+    told: BTreeMap<String, usize>,
     disks: Vec<disk::Watch>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -25,6 +30,15 @@ impl Watcher {
     /// What is served.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Has a [`Source::Fixed`] say something else from now on; for servers that get policies in ways of their own. False:
+    /// there is no such source.
+    pub fn say(&self, source: &str, contribution: Contribution) -> bool {
+        let Some(index) = self.told.get(source) else {
+            return false;
+        };
+        self.messages.send(Message::Update(*index, contribution)).is_ok()
     }
 
     /// Namespace objects for matching; without a cluster there are none.
@@ -60,11 +74,13 @@ pub fn start(options: Options) -> Result<Watcher, String> {
     let mut inputs = Vec::new();
     let mut paths = Vec::new();
     let mut fixed = Vec::new();
+    let mut told = BTreeMap::new();
     for source in &options.sources {
         let index = inputs.len();
         match source {
             Source::Fixed { name, contribution } => {
                 inputs.push(Input::new(name, Grain::Whole, false));
+                told.insert(name.clone(), index);
                 fixed.push((index, contribution.clone()));
             }
             Source::Disk(disk) => {
@@ -124,6 +140,7 @@ pub fn start(options: Options) -> Result<Watcher, String> {
         tasks,
         messages,
         loader: Some(loader),
+        told,
         disks,
     })
 }

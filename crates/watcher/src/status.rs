@@ -82,8 +82,15 @@ pub(crate) fn broken_template(answer: &SourceStatus, kind: &str) -> Option<Strin
     })
 }
 
-/// A patch of the status that puts our entry in, if it is not there; entries about another object of that name go.
-pub(crate) fn patch(object: &DynamicObject, shape: Shape, identity: &str, entry: Json) -> Option<Json> {
+/// A patch of the status that puts our entry in, if it is not there; entries about another object of that name go, and
+/// those of servers that do not stay.
+pub(crate) fn patch(
+    object: &DynamicObject,
+    shape: Shape,
+    identity: &str,
+    entry: Json,
+    stays: impl Fn(&str) -> bool,
+) -> Option<Json> {
     let uid = if shape == Shape::Template {
         "templateUID"
     } else {
@@ -91,22 +98,23 @@ pub(crate) fn patch(object: &DynamicObject, shape: Shape, identity: &str, entry:
     };
     let before = object.data.pointer("/status/byPod").and_then(Json::as_array);
     let before = before.map_or(&[] as &[Json], Vec::as_slice);
+    let id = |entry: &Json| entry.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let stays = |e: &&Json| {
+        let of_this = e.get(uid).is_none_or(|u| u.as_str() == object.metadata.uid.as_deref());
+        of_this && id(e) != identity && stays(&id(e))
+    };
     let created = object
         .data
         .pointer("/status/created")
         .and_then(Json::as_bool)
         .unwrap_or_default();
     let creates = shape == Shape::Template && !created && entry.get("errors").is_none();
-    if before.contains(&entry) && !creates {
+    let mut entries: Vec<Json> = before.iter().filter(stays).cloned().collect();
+    entries.push(entry);
+    entries.sort_by_key(id);
+    if entries == before && !creates {
         return None;
     }
-    let about_this = |e: &&Json| {
-        e.get("id").and_then(Json::as_str) != Some(identity)
-            && e.get(uid).is_none_or(|u| u.as_str() == object.metadata.uid.as_deref())
-    };
-    let mut entries: Vec<Json> = before.iter().filter(about_this).cloned().collect();
-    entries.push(entry);
-    entries.sort_by_key(|e| e.get("id").and_then(Json::as_str).unwrap_or_default().to_owned());
     let mut status = json!({"byPod": entries});
     if creates {
         set(&mut status, "created", json!(true));

@@ -1,0 +1,161 @@
+//! What outlives the process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends by panicking, reads its cases, and says what it saw"
+)]
+
+mod common;
+
+use common::{denies, files, says, scratch, wait_for};
+use regent_watcher::{Contribution, Options, Source, SourceState, Watcher, start};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Where a child process is to write; set, this program is that child.
+const CHILD: &str = "REGENT_TEST_CACHE";
+const KILLS: u64 = 200;
+
+fn watcher(cache: &Path, first: Contribution) -> Watcher {
+    start(Options {
+        sources: vec![Source::Fixed {
+            name: "test".to_owned(),
+            contribution: first,
+        }],
+        cache_dir: Some(cache.to_owned()),
+        debounce: Duration::ZERO,
+        patience: Duration::ZERO,
+        ..Options::default()
+    })
+    .expect("a watcher")
+}
+
+fn broken() -> Contribution {
+    files(&[("a.rego", "package a\n\nnot Rego")])
+}
+
+/// Large enough that writing it takes a while, and the same number at both ends.
+fn numbered(n: u64) -> Contribution {
+    let filler = "# nothing\n".repeat(20_000);
+    let texts = ["a", "b"].map(|p| denies(p, &n.to_string()) + &filler);
+    files(&[("a.rego", &texts[0]), ("b.rego", &texts[1])])
+}
+
+/// Killed at two hundred moments while it writes, a process leaves a whole set each time.
+#[test]
+fn kill_at_any_moment() {
+    if let Some(cache) = std::env::var_os(CHILD) {
+        let watcher = watcher(Path::new(&cache), numbered(0));
+        for n in 1.. {
+            watcher.say("test", numbered(n));
+            wait_for(watcher.store(), "the next set", |s| {
+                s.current().is_some_and(|l| says(&l)[0] == n.to_string())
+            });
+        }
+    }
+    let cache = scratch("kill");
+    let mut seen = BTreeSet::new();
+    for n in 0..KILLS {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "kill_at_any_moment", "--nocapture"])
+            .env(CHILD, &cache)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a child");
+        let state = cache.join("state.json");
+        while n == 0 && !state.is_file() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_micros(5_000 + n.wrapping_mul(7_919_773) % 60_000));
+        child.kill().expect("kill -9");
+        child.wait().expect("its end");
+        let watcher = watcher(&cache, broken());
+        let store = watcher.store();
+        wait_for(store, "what was kept serves", |s| s.current().is_some());
+        let loaded = store.current().unwrap();
+        let said = says(&loaded);
+        assert_eq!(said.len(), 2, "round {n}");
+        assert_eq!(said[0], said[1], "round {n}: half of one set and half of another");
+        assert!(loaded.from_cache);
+        seen.insert(said[0].clone());
+        drop(watcher);
+        let left: Vec<String> = fs::read_dir(&cache)
+            .unwrap()
+            .chain(fs::read_dir(cache.join("revisions")).unwrap())
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with(".new-"))
+            .collect();
+        assert_eq!(left, Vec::<String>::new(), "round {n} left files behind");
+    }
+    assert!(seen.len() > 1, "the child never got anywhere: {seen:?}");
+    println!("{KILLS} kills, {} different sets found again, each whole", seen.len());
+    let _ = fs::remove_dir_all(cache);
+}
+
+/// Sources that are broken at the start are served from the cache, and that is said; a pin outlives a restart as well.
+#[test]
+fn the_last_good_set_is_kept() {
+    let cache = scratch("restart");
+    let one = watcher(&cache, numbered(1));
+    wait_for(one.store(), "a set serves", |s| s.current().is_some());
+    let revision = one.store().current().unwrap().revision.clone();
+    one.say("test", numbered(2));
+    wait_for(one.store(), "the next serves", |s| {
+        s.current().is_some_and(|l| says(&l)[0] == "2")
+    });
+    drop(one);
+
+    let two = watcher(&cache, broken());
+    wait_for(two.store(), "the kept set serves", |s| {
+        s.current().is_some_and(|l| says(&l)[0] == "2")
+    });
+    assert!(two.store().current().unwrap().from_cache);
+    let status = two.store().status();
+    assert_eq!(status.sources[0].state, SourceState::Cached);
+    assert!(
+        status.problems.iter().any(|p| p.file == "a.rego" && p.line == 3),
+        "{status:?}"
+    );
+    assert!(status.is_degraded());
+    two.say("test", numbered(3));
+    wait_for(two.store(), "a repaired source serves", |s| {
+        s.current().is_some_and(|l| says(&l)[0] == "3")
+    });
+    assert!(!two.store().current().unwrap().from_cache);
+    two.store().pin(&revision).expect("a revision of the run before");
+    assert_eq!(says(&two.store().current().unwrap())[0], "1");
+    drop(two);
+
+    let three = watcher(&cache, numbered(3));
+    wait_for(three.store(), "the source is heard", |s| {
+        s.status().sources.iter().any(|s| s.state == SourceState::Serving)
+    });
+    assert_eq!(says(&three.store().current().unwrap())[0], "1");
+    assert_eq!(three.store().status().pinned, Some(revision));
+    drop(three);
+
+    // What does not have its digest is as good as absent.
+    for entry in fs::read_dir(cache.join("revisions")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let four = watcher(&cache, broken());
+    wait_for(four.store(), "the set is refused", |s| s.status().refusals > 0);
+    assert!(four.store().current().is_none());
+    drop(four);
+    let _ = fs::remove_dir_all(cache);
+}
