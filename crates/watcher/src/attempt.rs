@@ -64,10 +64,25 @@ pub(crate) struct Attempt {
     pub(crate) made: Option<Made>,
     /// Of what the sources say now, the latest revision; for naming what was refused.
     pub(crate) revision: String,
+    pub(crate) findings: Findings,
+}
+
+/// What was found while building a set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
     /// Everything wrong with what the sources say now, by source.
     pub(crate) complaints: Vec<(usize, Problem)>,
     /// Sources that had to fall back on something they said before.
     pub(crate) fallen: BTreeSet<usize>,
+    /// Files for which there is nothing to fall back on.
+    pub(crate) broken: BTreeSet<(usize, String)>,
+}
+
+impl Findings {
+    /// What is wrong, whatever source it is of; sorted.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        self.complaints.iter().map(|(_, problem)| problem.clone()).collect()
+    }
 }
 
 impl Attempt {
@@ -75,8 +90,12 @@ impl Attempt {
     /// of the cluster; then again, until there is nothing left to try.
     pub(crate) fn of(before: &PolicySet, inputs: &[Input], options: &Options) -> Attempt {
         let mut parts: BTreeMap<usize, Files> = BTreeMap::new();
-        let mut complaints: Vec<(usize, Problem)> = Vec::new();
-        let mut fallen: BTreeSet<usize> = BTreeSet::new();
+        let mut findings = Findings::default();
+        let Findings {
+            complaints,
+            fallen,
+            broken,
+        } = &mut findings;
         let mut stuck = false;
         for (index, input) in inputs.iter().enumerate() {
             complaints.extend(input.unread.iter().map(|p| (index, p.clone())));
@@ -112,56 +131,37 @@ impl Attempt {
             }
         }
         let mut revision = None;
-        // A round moves at least one source or object back, and each can move back once.
-        for round in 0.. {
+        let made = loop {
             let read = set::merge(parts.values());
-            let revision = revision.get_or_insert_with(|| read.revision()).clone();
+            revision.get_or_insert_with(|| read.revision());
             let (set, problems) = set::compile(before, &read, &options.compile);
             let left = attribute(&parts, problems);
-            if round == 0 || !left.is_empty() {
-                for one in &left {
-                    if !complaints.contains(one) {
-                        complaints.push(one.clone());
-                    }
+            for one in &left {
+                if !complaints.contains(one) {
+                    complaints.push(one.clone());
                 }
             }
             if stuck {
-                return Attempt {
-                    made: None,
-                    revision,
-                    complaints,
-                    fallen,
-                };
+                break None;
             }
             if left.is_empty() && !options.allow_empty && !read.has_policies() {
-                if let Some(index) = inputs.len().checked_sub(1) {
-                    complaints.push((index, nothing(inputs)));
-                }
-                return Attempt {
-                    made: None,
-                    revision,
-                    complaints,
-                    fallen,
-                };
+                complaints.extend(inputs.len().checked_sub(1).map(|last| (last, nothing(inputs))));
+                break None;
             }
-            if left.is_empty() || !fall_back(inputs, &mut parts, &left, &mut fallen) {
-                let whole = left
-                    .iter()
-                    .any(|(i, _)| inputs.get(*i).is_none_or(|s| s.grain == Grain::Whole));
-                let made = (!whole).then_some(Made { set, read, parts, left });
-                return Attempt {
-                    made,
-                    revision,
-                    complaints,
-                    fallen,
-                };
+            // A round moves at least one source or object back, and each can move back once.
+            if fall_back(inputs, &mut parts, &left, fallen) {
+                continue;
             }
-        }
+            broken.extend(left.iter().map(|(index, problem)| (*index, problem.file.clone())));
+            let is_whole = |index: &usize| inputs.get(*index).is_none_or(|s| s.grain == Grain::Whole);
+            let refused = left.iter().any(|(index, _)| is_whole(index));
+            break (!refused).then_some(Made { set, read, parts, left });
+        };
+        sort(complaints);
         Attempt {
-            made: None,
-            revision: String::new(),
-            complaints,
-            fallen,
+            made,
+            revision: revision.unwrap_or_default(),
+            findings,
         }
     }
 }
@@ -258,7 +258,7 @@ fn problem(file: &str, message: &str) -> Problem {
     }
 }
 
-pub(crate) fn sort(complaints: &mut Vec<(usize, Problem)>) {
+fn sort(complaints: &mut Vec<(usize, Problem)>) {
     complaints.sort_by(|(a, x), (b, y)| {
         (&x.file, x.line, x.column, &x.message, a).cmp(&(&y.file, y.line, y.column, &y.message, b))
     });

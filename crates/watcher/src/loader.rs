@@ -1,6 +1,6 @@
 //! One thread that turns what sources say into the set in force: gathers, compiles, publishes.
 
-use crate::attempt::{Attempt, Grain, Input, Made, sort};
+use crate::attempt::{Attempt, Findings, Grain, Input, Made};
 use crate::cache::{self, Cache};
 use crate::options::Options;
 use crate::set::{self, Files};
@@ -8,7 +8,7 @@ use crate::source::Contribution;
 use crate::store::{Loaded, PinError, Revision, RevisionState, SourceState, SourceStatus, Status, Store};
 use regent_core::PolicySet;
 use regent_core::manifest::Problem;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
@@ -206,12 +206,11 @@ impl Loader {
         let since = Instant::now();
         let patient = self.store.current().is_none() && self.started.elapsed() < self.options.patience;
         if patient && self.inputs.iter().any(|i| i.latest.is_none()) {
-            self.tell(Vec::new(), BTreeSet::new());
+            self.tell(None, &Findings::default());
             return;
         }
         let attempt = Attempt::of(&self.in_force(), &self.inputs, &self.options);
-        let mut complaints = attempt.complaints;
-        sort(&mut complaints);
+        let findings = attempt.findings;
         match attempt.made {
             None => {
                 self.status.refusals += 1;
@@ -219,13 +218,13 @@ impl Loader {
                     revision: attempt.revision.into(),
                     state: RevisionState::Refused,
                     at: SystemTime::now(),
-                    problems: complaints.iter().map(|(_, p)| p.clone()).collect(),
+                    problems: findings.problems(),
                 });
-                self.tell(complaints, attempt.fallen);
+                self.tell(None, &findings);
             }
             Some(made) => {
                 self.refused = None;
-                self.adopt(made, complaints, attempt.fallen, since.elapsed());
+                self.adopt(made, &findings, since.elapsed());
             }
         }
     }
@@ -235,17 +234,17 @@ impl Loader {
     }
 
     /// A set that loads: in force at once, or held while another is pinned.
-    fn adopt(&mut self, made: Made, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>, took: Duration) {
+    fn adopt(&mut self, made: Made, findings: &Findings, took: Duration) {
         let Made { set, read, parts, left } = made;
         let revision: Arc<str> = set.revision().into();
         let from_cache = self
             .inputs
             .iter()
             .enumerate()
-            .any(|(i, input)| input.good_is_cached && (input.latest.is_none() || fallen.contains(&i)));
+            .any(|(i, input)| input.good_is_cached && (input.latest.is_none() || findings.fallen.contains(&i)));
         for (index, input) in self.inputs.iter_mut().enumerate() {
             let Some(files) = parts.get(&index) else { continue };
-            if input.latest.is_none() || (input.grain == Grain::Whole && fallen.contains(&index)) {
+            if input.latest.is_none() || (input.grain == Grain::Whole && findings.fallen.contains(&index)) {
                 continue;
             }
             let mut good = files.clone();
@@ -253,7 +252,7 @@ impl Loader {
             input.good = Some(good);
             input.good_is_cached = false;
         }
-        let problems: Vec<Problem> = complaints.iter().map(|(_, p)| p.clone()).collect();
+        let problems = findings.problems();
         let named: BTreeMap<String, Files> = parts
             .into_iter()
             .filter_map(|(i, files)| Some((self.inputs.get(i)?.name.clone(), files)))
@@ -289,9 +288,9 @@ impl Loader {
                 took,
                 from_cache,
             };
-            self.tell_with(Some(loaded), complaints, fallen);
+            self.tell(Some(loaded), findings);
         } else {
-            self.tell(complaints, fallen);
+            self.tell(None, findings);
         }
         self.save();
     }
@@ -381,28 +380,29 @@ impl Loader {
         });
     }
 
-    fn tell(&mut self, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>) {
-        self.tell_with(None, complaints, fallen);
-    }
-
-    fn tell_with(&mut self, loaded: Option<Loaded>, complaints: Vec<(usize, Problem)>, fallen: BTreeSet<usize>) {
+    /// Shows what was found, and a set when there is a new one.
+    fn tell(&mut self, loaded: Option<Loaded>, findings: &Findings) {
         let mut status = Status {
             sources: Vec::new(),
-            problems: complaints.iter().map(|(_, p)| p.clone()).collect(),
+            problems: findings.problems(),
             ..self.status.clone()
         };
         for (index, input) in self.inputs.iter().enumerate() {
-            let problems: Vec<Problem> = complaints
+            let of_this = |(i, _): &&(usize, Problem)| *i == index;
+            let problems: Vec<Problem> = findings
+                .complaints
                 .iter()
-                .filter(|(i, _)| *i == index)
+                .filter(of_this)
                 .map(|(_, p)| p.clone())
                 .collect();
-            let falls = fallen.contains(&index);
+            let broken = findings.broken.iter().filter(|(i, _)| *i == index);
+            let broken: Vec<String> = broken.map(|(_, file)| file.clone()).collect();
+            let falls = findings.fallen.contains(&index);
             let state = match (&input.latest, &input.good) {
                 (None, None) => SourceState::Waiting,
                 (None, Some(_)) => SourceState::Cached,
-                (Some(_), Some(_)) if falls && input.good_is_cached => SourceState::Cached,
-                (Some(_), Some(_)) if falls => SourceState::LastGood,
+                (Some(_), Some(_)) if falls && broken.is_empty() && input.good_is_cached => SourceState::Cached,
+                (Some(_), Some(_)) if falls && broken.is_empty() => SourceState::LastGood,
                 (Some(_), _) if problems.is_empty() => SourceState::Serving,
                 (Some(_), _) => SourceState::Broken,
             };
@@ -411,6 +411,7 @@ impl Loader {
                 state,
                 version: input.version,
                 problems,
+                broken,
             });
         }
         status.sources.sort_by(|a, b| a.name.cmp(&b.name));

@@ -73,12 +73,14 @@ fn rego_place(message: &str) -> Option<String> {
     (!line.is_empty()).then(|| format!("{file}:{line}"))
 }
 
-/// That the template of a constraint's kind has faults, and no revision of it that could serve.
+/// That nothing serves for the template of a constraint's kind.
 pub(crate) fn broken_template(answer: &SourceStatus, kind: &str) -> Option<String> {
     let template = format!("ConstraintTemplate/{}", kind.to_lowercase());
-    let broken = answer.state == SourceState::Broken && answer.problems.iter().any(|p| p.file == template);
-    broken.then(|| {
-        format!("the template of {kind} does not load, see its status; if no earlier revision of it serves, reviews that this constraint matches are answered as errors")
+    answer.broken.contains(&template).then(|| {
+        format!(
+            "the template of {kind} does not load, see its status; reviews that this constraint matches are answered \
+             as errors"
+        )
     })
 }
 

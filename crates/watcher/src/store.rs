@@ -111,6 +111,8 @@ pub struct SourceStatus {
     pub version: u64,
     /// What is wrong with what it says now.
     pub problems: Vec<Problem>,
+    /// Its files that nothing serves for, not even an earlier revision: what they would judge is answered as errors.
+    pub broken: Vec<String>,
 }
 
 /// Everything there is to say, as one snapshot.

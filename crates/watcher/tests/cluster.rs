@@ -241,7 +241,7 @@ fn custom_resources(cluster: &TestCluster, store: &Store) {
         )
         .is_empty()
     );
-    for (name, location) in [("needa", "template:5"), ("needb", "template:5")] {
+    for (name, location) in [("needa", "template:5"), ("needb", "template:6")] {
         eventually("its status has the error and the line", || {
             let found = errors(&by_pod(&get(cluster, &["constrainttemplate", name])));
             let told = found

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 const SWAPS: usize = 10_000;
-const READERS: usize = 4;
+const READERS: usize = 2;
 const MUTATIONS: usize = 500;
 
 fn watcher(first: Contribution) -> Watcher {
