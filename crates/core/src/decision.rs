@@ -84,6 +84,15 @@ pub struct Failure {
     pub generated: Option<Generated>,
 }
 
+/// How long one constraint took on one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Its place in [`crate::PolicySet::constraints`].
+    pub constraint: u32,
+    /// By the clock that was handed in.
+    pub nanoseconds: u64,
+}
+
 /// Everything that came of one review. Violations are in total order: action, message, kind, name.
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
@@ -95,6 +104,8 @@ pub struct Decision {
     pub failures: Vec<Failure>,
     /// How many constraints matched and were evaluated, implied objects included.
     pub evaluated: usize,
+    /// How long each evaluation took, in the order they ran; empty unless it was asked for.
+    pub spent: Vec<Spent>,
     /// Lines that policies printed, when the set keeps `print` calls.
     pub prints: Vec<String>,
 }

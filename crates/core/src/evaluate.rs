@@ -1,6 +1,6 @@
 //! The one function that gives a verdict: expand, match, run.
 
-use crate::decision::{Action, Decision, Failure, Generated, Violation};
+use crate::decision::{Action, Decision, Failure, Generated, Spent, Violation};
 use crate::expansion;
 use crate::inventory::Inventory;
 use crate::matching::{self, Verdict};
@@ -50,6 +50,8 @@ pub struct EvaluateOptions<'a> {
     pub expand: bool,
     /// Which evaluator answers.
     pub engine: Engine,
+    /// Tell how long each constraint took ([`Decision::spent`]); needs the clock.
+    pub measure: bool,
 }
 
 impl Default for EvaluateOptions<'_> {
@@ -64,6 +66,7 @@ impl Default for EvaluateOptions<'_> {
             workloads: false,
             expand: true,
             engine: Engine::Native,
+            measure: false,
         }
     }
 }
@@ -233,12 +236,24 @@ impl Run<'_> {
             };
             match matching::matches(policy.constraint.matching.as_ref(), review, namespace) {
                 Verdict::Differs(_) => {}
-                Verdict::Matches => self.run(policy, review, &actions, implied),
+                Verdict::Matches => self.measured(policy, review, &actions, implied),
                 Verdict::Unknown(why) => {
                     let message = format!("unable to match constraints: {why}");
                     self.add(policy, None, &actions, implied, message, Value::object(Vec::new()));
                 }
             }
+        }
+    }
+
+    fn measured(&mut self, policy: &Policy, review: &Review, actions: &[Action], implied: Option<&ImpliedReview>) {
+        let clock = self.options.clock.filter(|_| self.options.measure);
+        let begin = clock.map(|now| now());
+        self.run(policy, review, actions, implied);
+        if let (Some(now), Some(begin)) = (clock, begin) {
+            self.decision.spent.push(Spent {
+                constraint: policy.index,
+                nanoseconds: now().saturating_sub(begin),
+            });
         }
     }
 

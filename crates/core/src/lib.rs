@@ -30,6 +30,7 @@ pub mod template;
 pub mod inventory;
 pub mod review;
 
+pub mod exclusion;
 pub mod expansion;
 pub mod matching;
 pub mod policy_set;
@@ -39,9 +40,10 @@ pub mod decision;
 pub mod evaluate;
 
 pub mod suite;
+pub mod vetting;
 
 pub use bundle::Bundle;
-pub use decision::{Action, Decision, Failure, Generated, Violation};
+pub use decision::{Action, Decision, Failure, Generated, Spent, Violation};
 pub use evaluate::{Engine, EvaluateOptions, evaluate, explain};
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};

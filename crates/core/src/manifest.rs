@@ -290,6 +290,7 @@ fn read_value(text: &str, form: Form, only_json: bool, words: bool) -> Result<Va
         let options = json::ReadOptions {
             depth: DEPTH as usize,
             refuse_duplicates: true,
+            ..json::ReadOptions::default()
         };
         match json::read(text.as_bytes(), options) {
             Ok(value) => return Ok(value),

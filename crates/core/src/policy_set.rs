@@ -3,13 +3,14 @@
 use crate::bundle::{Bundle, Item};
 use crate::constraint::Constraint;
 use crate::decision::Action;
+use crate::exclusion::Exclusions;
 use crate::expansion::{self, Expansion};
 use crate::index::Index;
 use crate::manifest::Problem;
 use crate::object::{self, Gvk, quote};
 use crate::plain;
 use crate::review::Review;
-use crate::template::{LoadError, Template};
+use crate::template::{LoadError, Outline, Template};
 use regent_rego::{Entry, Program, Reads, Value};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ pub struct PolicySet {
     policies: Vec<Policy>,
     index: Index,
     expansions: Vec<Expansion>,
+    exclusions: Exclusions,
     reads_inventory: bool,
 }
 
@@ -76,6 +78,8 @@ pub(crate) struct Policy {
     pub(crate) rules: Vec<Rule>,
     /// Why it cannot be run: reviews that it matches fail, so that nobody takes them for judged.
     pub(crate) broken: Option<String>,
+    /// Its place among [`PolicySet::constraints`].
+    pub(crate) index: u32,
     file: Arc<str>,
     line: u32,
 }
@@ -115,6 +119,9 @@ impl PolicySet {
             }
         }
         policies.sort_by(|a, b| key(&a.constraint).cmp(&key(&b.constraint)));
+        for (index, policy) in (0..).zip(&mut policies) {
+            policy.index = index;
+        }
         let expansions = load_expansions(bundle, &mut problems);
         problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
         let set = PolicySet {
@@ -123,6 +130,7 @@ impl PolicySet {
             templates,
             policies,
             expansions,
+            exclusions: Exclusions::read(bundle),
             reads_inventory,
         };
         (set, problems)
@@ -140,6 +148,7 @@ impl PolicySet {
                 action: None,
             }],
             template: Some(template.clone()),
+            index: 0,
             file: Arc::default(),
             line: 0,
         }];
@@ -149,6 +158,7 @@ impl PolicySet {
             templates: BTreeMap::from([(template.outline.kind.to_lowercase(), template)]),
             policies,
             expansions,
+            exclusions: Exclusions::default(),
             reads_inventory,
         }
     }
@@ -182,6 +192,16 @@ impl PolicySet {
     /// Loaded ExpansionTemplates, sorted by name.
     pub fn expansions(&self) -> &[Expansion] {
         &self.expansions
+    }
+
+    /// What Config excludes from being judged.
+    pub fn exclusions(&self) -> &Exclusions {
+        &self.exclusions
+    }
+
+    /// What the constraints of a template look like, by the template's name.
+    pub(crate) fn outline(&self, name: &str) -> Option<&Outline> {
+        self.templates.get(name).map(|t| &t.outline)
     }
 
     /// Whether any loaded policy reads `data.inventory`; when none does, the caller need only gather Namespaces.
@@ -269,6 +289,7 @@ fn load_constraints(
                         action: None,
                     }],
                     template: Some(template.clone()),
+                    index: 0,
                     file: item.file.clone(),
                     line: item.document.places.find(&[]).0,
                 });
@@ -290,6 +311,7 @@ fn load_constraints(
                     program: None,
                     rules: Vec::new(),
                     broken: Some(broken),
+                    index: 0,
                     template: None,
                     file: item.file.clone(),
                     line: item.document.places.find(&[]).0,
@@ -359,6 +381,7 @@ fn plain_policy(package: plain::Plain, program: &Arc<Program>) -> Policy {
         template: None,
         program: Some(program.clone()),
         broken: None,
+        index: 0,
         file: package.file.into(),
         line: package.line,
     }

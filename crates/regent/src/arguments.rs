@@ -1,5 +1,9 @@
 //! The command line as clap reads it.
 
+mod serve;
+
+pub(crate) use serve::{Serve, TlsVersion};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::time::Duration;
 
@@ -46,6 +50,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Measure how fast a policy set judges manifests
     Bench(Bench),
+    /// Serve as an admission webhook
+    Serve(Box<Serve>),
     /// What this binary ships
     #[command(subcommand)]
     Library(Library),

@@ -5,6 +5,7 @@ mod check;
 mod eval;
 mod explain;
 mod library;
+mod serve;
 pub(crate) mod verify;
 
 use crate::arguments::{Arguments, Command};
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: Arguments) -> u8 {
         Command::Eval(args) => eval::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Library(args) => library::run(args),
         Command::Version => version(),
         Command::Completions { shell } => completions(shell),

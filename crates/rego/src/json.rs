@@ -16,6 +16,8 @@ pub struct ReadOptions {
     pub depth: usize,
     /// Refuse an object that has a key twice; otherwise the last one wins.
     pub refuse_duplicates: bool,
+    /// Values in the text (keys not counted) before it is refused: what bounds the memory that a short text can take.
+    pub values: usize,
 }
 
 impl Default for ReadOptions {
@@ -23,6 +25,7 @@ impl Default for ReadOptions {
         ReadOptions {
             depth: 1_000,
             refuse_duplicates: false,
+            values: usize::MAX,
         }
     }
 }
@@ -138,8 +141,12 @@ impl Reader<'_> {
         let mut open: Vec<Open> = Vec::new();
         let mut items: Vec<Value> = Vec::new();
         let mut entries: Vec<(Value, Value)> = Vec::new();
+        let mut left = options.values;
         loop {
             // A value begins here.
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| format!("more than {} values", options.values))?;
             let mut value = match self.space() {
                 Some(b'"') => Value::String(self.string()?),
                 Some(b'{') => {
@@ -579,6 +586,7 @@ mod tests {
             ReadOptions {
                 depth: 4,
                 refuse_duplicates: true,
+                values: 9,
             },
         )
         .unwrap_err()

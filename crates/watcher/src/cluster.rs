@@ -127,7 +127,7 @@ pub(crate) fn value(mut object: DynamicObject) -> Result<Value, String> {
         &text,
         json::ReadOptions {
             depth: 1_000,
-            refuse_duplicates: false,
+            ..json::ReadOptions::default()
         },
     )
     .map_err(|e| e.message)

@@ -169,7 +169,7 @@ fn input(args: &Eval) -> Result<Option<Value>, String> {
 fn read_data(name: &str, bytes: &[u8]) -> Result<Value, String> {
     let options = json::ReadOptions {
         depth: DEPTH,
-        refuse_duplicates: false,
+        ..json::ReadOptions::default()
     };
     let failure = match json::read(bytes, options) {
         Ok(value) => return Ok(value),

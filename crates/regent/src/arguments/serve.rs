@@ -1,0 +1,164 @@
+//! What `regent serve` understands.
+
+use super::duration;
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// Policies: directory, file, archive (.tar.gz) or builtin:SET[@VERSION]
+    #[arg(short, long = "policy", value_name = "SOURCE")]
+    pub(crate) policy: Vec<String>,
+    /// Settings as YAML, with the names of these flags; a flag that is given wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where reviews come in (TLS)
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443", help_heading = LISTENING)]
+    pub(crate) listen: SocketAddr,
+    /// Where health, metrics and policies are told (plain HTTP)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090", help_heading = LISTENING)]
+    pub(crate) admin_listen: SocketAddr,
+    /// Directory with tls.crt and tls.key, read again when they change; without it a CA and a certificate are made
+    #[arg(long, value_name = "DIR", help_heading = LISTENING)]
+    pub(crate) cert_dir: Option<PathBuf>,
+    /// Names and addresses of the certificate that is made
+    #[arg(long, value_name = "NAME", help_heading = LISTENING, conflicts_with = "cert_dir")]
+    pub(crate) cert_name: Vec<String>,
+    /// CA (PEM) that clients must have a certificate of
+    #[arg(long, value_name = "FILE", help_heading = LISTENING)]
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Name that a client's certificate must be for (kube-apiserver, in Gatekeeper)
+    #[arg(long, value_name = "NAME", help_heading = LISTENING, requires = "client_ca")]
+    pub(crate) client_name: Vec<String>,
+    /// Lowest version of TLS
+    #[arg(long, value_enum, default_value_t = TlsVersion::V12, value_name = "VERSION", help_heading = LISTENING)]
+    pub(crate) tls_min_version: TlsVersion,
+
+    /// Write a line of JSON to standard output for each violation
+    #[arg(long, help_heading = ANSWERS)]
+    pub(crate) log_denies: bool,
+    /// Time limit for each constraint and object (1ms to 30s)
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration, help_heading = ANSWERS)]
+    pub(crate) timeout: Duration,
+    /// Time limit of a review whose request names none (100ms to 30s)
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = ANSWERS)]
+    pub(crate) default_deadline: Duration,
+    /// Namespace that may carry the label admission.gatekeeper.sh/ignore
+    #[arg(long, value_name = "NAME", help_heading = ANSWERS)]
+    pub(crate) exempt_namespace: Vec<String>,
+    /// Beginning of names of such Namespaces
+    #[arg(long, value_name = "PREFIX", help_heading = ANSWERS)]
+    pub(crate) exempt_namespace_prefix: Vec<String>,
+    /// End of names of such Namespaces
+    #[arg(long, value_name = "SUFFIX", help_heading = ANSWERS)]
+    pub(crate) exempt_namespace_suffix: Vec<String>,
+
+    /// Threads that judge (1 to 1024); all cores by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = LIMITS)]
+    pub(crate) threads: Option<u16>,
+    /// Bytes of a review (1Ki to 256Mi)
+    #[arg(long, value_name = "BYTES", default_value = "32Mi", value_parser = bytes, help_heading = LIMITS)]
+    pub(crate) max_body: usize,
+    /// Bytes of all large reviews at once (max-body to 4Gi)
+    #[arg(long, value_name = "BYTES", default_value = "96Mi", value_parser = bytes, help_heading = LIMITS)]
+    pub(crate) max_bodies: usize,
+    /// Values in a review (1000 to 100000000)
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, help_heading = LIMITS)]
+    pub(crate) max_values: usize,
+    /// Levels of nesting in a review (16 to 1000)
+    #[arg(long, value_name = "N", default_value_t = 1_000, help_heading = LIMITS)]
+    pub(crate) max_depth: usize,
+    /// Connections at once (1 to 100000)
+    #[arg(long, value_name = "N", default_value_t = 4_096, help_heading = LIMITS)]
+    pub(crate) max_connections: usize,
+    /// Reviews at once (1 to 100000)
+    #[arg(long, value_name = "N", default_value_t = 1_024, help_heading = LIMITS)]
+    pub(crate) max_concurrency: usize,
+    /// Streams at once on one HTTP/2 connection (1 to 10000)
+    #[arg(long, value_name = "N", default_value_t = 250, help_heading = LIMITS)]
+    pub(crate) max_streams: u32,
+    /// Bytes of a request's headers (8Ki to 1Mi)
+    #[arg(long, value_name = "BYTES", default_value = "64Ki", value_parser = bytes, help_heading = LIMITS)]
+    pub(crate) max_headers: usize,
+    /// Bytes of one message in an answer (64 to 1Mi)
+    #[arg(long, value_name = "BYTES", default_value = "8Ki", value_parser = bytes, help_heading = LIMITS)]
+    pub(crate) max_message: usize,
+    /// Messages in an answer (1 to 10000)
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = LIMITS)]
+    pub(crate) max_messages: usize,
+    /// Time for a TLS handshake (100ms to 1m)
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration, help_heading = LIMITS)]
+    pub(crate) handshake_time: Duration,
+    /// Time for a request's headers (100ms to 1m)
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = LIMITS)]
+    pub(crate) header_time: Duration,
+    /// Time for a request's body (100ms to 1m)
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = LIMITS)]
+    pub(crate) body_time: Duration,
+    /// Time in which a client must take a part of an answer (100ms to 1m)
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration, help_heading = LIMITS)]
+    pub(crate) write_time: Duration,
+    /// Time after which an idle connection is closed (1s to 1h)
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration, help_heading = LIMITS)]
+    pub(crate) idle_time: Duration,
+    /// From "not ready" to the end of accepting after SIGTERM (0s to 5m; 0s on a workstation, 10s in a cluster)
+    #[arg(long, value_name = "DURATION", value_parser = delay, help_heading = LIMITS)]
+    pub(crate) shutdown_delay: Option<Duration>,
+    /// Longest wait for what is in flight after that (100ms to 5m)
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = up_to_five_minutes, help_heading = LIMITS)]
+    pub(crate) drain_time: Duration,
+}
+
+const LISTENING: &str = "Listening";
+const ANSWERS: &str = "Answers";
+const LIMITS: &str = "Limits";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsVersion {
+    #[value(name = "1.2")]
+    V12,
+    #[value(name = "1.3")]
+    V13,
+}
+
+/// A number of bytes: `4096`, `64Ki`, `32Mi`, `1Gi`.
+fn bytes(text: &str) -> Result<usize, String> {
+    let units = [("Ki", 10), ("Mi", 20), ("Gi", 30)];
+    let found = units
+        .iter()
+        .find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
+    let (number, shift) = found.unwrap_or((text, 0));
+    number
+        .parse::<usize>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .ok_or_else(|| "expected a number of bytes such as 4096, 64Ki or 32Mi".to_owned())
+}
+
+fn up_to_five_minutes(text: &str) -> Result<Duration, String> {
+    let (least, most) = (Duration::from_millis(100), Duration::from_secs(300));
+    let value = duration(text)?;
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err("expected 100ms to 5m".to_owned())
+    }
+}
+
+/// A duration that may be nothing.
+fn delay(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" | "0s" => Ok(Duration::ZERO),
+        other => {
+            let value = duration(other)?;
+            if value <= Duration::from_secs(300) {
+                Ok(value)
+            } else {
+                Err("expected 0s to 5m".to_owned())
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! From the bytes of a review to the bytes of its answer. Knows nothing of sockets and threads; what takes waiting (a
+//! Namespace that was not seen yet) is asked of the caller.
+
+use crate::admit::{self, Judged};
+use crate::answer::Answer;
+use crate::log;
+use crate::request::{self, Request, Unread, Version};
+use crate::source::{Current, KnownNamespace};
+use regent_core::{Decision, Spent};
+use regent_rego::{Value, json};
+use std::time::Duration;
+
+/// What answers depend on besides policies and review.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Levels of nesting in a review.
+    pub depth: usize,
+    /// Values in a review.
+    pub values: usize,
+    /// Time one constraint may take on one object.
+    pub constraint_time: Duration,
+    /// Bytes of one message.
+    pub message: usize,
+    /// Messages in an answer.
+    pub messages: usize,
+    /// Write a line for each violation.
+    pub log_denies: bool,
+    /// Users whose changes to Gatekeeper's resources and CRDs are not judged: the server's own.
+    pub own_accounts: Vec<String>,
+    /// Namespaces that may carry the label that exempts them.
+    pub exempt: Exempt,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let limits = crate::Limits::default();
+        Options {
+            depth: limits.depth,
+            values: limits.values,
+            constraint_time: limits.constraint_time,
+            message: limits.message,
+            messages: limits.messages,
+            log_denies: false,
+            own_accounts: Vec::new(),
+            exempt: Exempt::default(),
+        }
+    }
+}
+
+/// Names of Namespaces.
+#[derive(Clone, Debug, Default)]
+pub struct Exempt {
+    /// Whole names.
+    pub names: Vec<String>,
+    /// Beginnings.
+    pub prefixes: Vec<String>,
+    /// Ends.
+    pub suffixes: Vec<String>,
+}
+
+impl Exempt {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|n| n == name)
+            || self.prefixes.iter().any(|p| name.starts_with(p.as_str()))
+            || self.suffixes.iter().any(|s| name.ends_with(s.as_str()))
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// `/v1/admit`
+    Admit,
+    /// `/v1/admitlabel`
+    AdmitLabel,
+    /// `/v1/mutate`
+    Mutate,
+}
+
+impl Path {
+    /// The path of that name.
+    pub fn parse(path: &str) -> Option<Path> {
+        match path {
+            "/v1/admit" => Some(Path::Admit),
+            "/v1/admitlabel" => Some(Path::AdmitLabel),
+            "/v1/mutate" => Some(Path::Mutate),
+            _ => None,
+        }
+    }
+}
+
+/// What came of a review, as metrics count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Let pass.
+    Allow,
+    /// Refused by a policy.
+    Deny,
+    /// Refused because it could not be judged.
+    Error,
+}
+
+/// An answer, and what is to be told of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Code of HTTP: 200 for every review that has a uid, whatever the answer.
+    pub http: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How it is counted; `None`: it is not.
+    pub status: Option<Status>,
+    /// The request said `dryRun`.
+    pub dry_run: bool,
+    /// How long each constraint took.
+    pub spent: Vec<Spent>,
+    /// Constraints that could not be judged, `(kind, name)`.
+    pub failed: Vec<(String, String)>,
+    /// Lines for the log of decisions.
+    pub lines: Vec<String>,
+}
+
+/// A review whose Namespace has to be asked for first.
+#[derive(Debug)]
+pub struct Pending {
+    request: Request,
+    current: Current,
+    warnings: Vec<String>,
+    /// The Namespace's name.
+    pub namespace: String,
+}
+
+impl Pending {
+    /// The policies it is judged by.
+    pub(crate) fn policies(&self) -> std::sync::Arc<regent_core::PolicySet> {
+        self.current.policies.clone()
+    }
+
+    /// What its answer needs when it never comes to be judged.
+    pub fn identity(&self) -> (String, Version) {
+        (self.request.uid.clone(), self.request.version)
+    }
+}
+
+/// How far a review came.
+#[derive(Debug)]
+pub enum Step {
+    /// It is answered.
+    Done(Outcome),
+    /// A Namespace is needed; [`resume`] goes on.
+    Namespace(Box<Pending>),
+}
+
+/// The clock of one review.
+#[derive(Clone, Copy)]
+pub struct Clock<'a> {
+    /// Monotonic nanoseconds.
+    pub now: &'a (dyn Fn() -> u64 + Sync),
+    /// Nanoseconds the review may take from here.
+    pub budget: u64,
+    /// Nanoseconds since 1970.
+    pub time_ns: i64,
+}
+
+/// Reads and, where nothing has to be asked for, answers a review.
+pub fn begin(
+    path: Path,
+    body: &[u8],
+    current: Option<Current>,
+    namespace: impl FnOnce(&str) -> KnownNamespace,
+    options: &Options,
+    clock: Clock<'_>,
+) -> Step {
+    let read = json::ReadOptions {
+        depth: options.depth,
+        values: options.values,
+        ..json::ReadOptions::default()
+    };
+    let request = match request::read(body, read) {
+        Ok(request) => request,
+        Err(unread) => return Step::Done(refuse(unread)),
+    };
+    match path {
+        Path::Admit => {}
+        Path::Mutate => return Step::Done(plain(&request, Answer::allow(""), Status::Allow)),
+        Path::AdmitLabel => {
+            let answer = admit::label(&request, &options.exempt);
+            let status = if answer.allowed { Status::Allow } else { Status::Deny };
+            return Step::Done(plain(&request, answer, status));
+        }
+    }
+    let Some(current) = current else {
+        let answer = Answer::error(503, "no policies are loaded yet, so nothing can be judged");
+        return Step::Done(plain(&request, answer, Status::Error));
+    };
+    let warnings = match admit::before(&request, &current, options) {
+        Ok(warnings) => warnings,
+        Err(judged) => return Step::Done(done(&request, *judged, options)),
+    };
+    let name = request.text(&["namespace"]);
+    let found = if name.is_empty() || request.is_namespace() {
+        None
+    } else {
+        match namespace(name) {
+            KnownNamespace::Found(value) => Some(value),
+            KnownNamespace::Nobody => None,
+            KnownNamespace::Ask => {
+                return Step::Namespace(Box::new(Pending {
+                    namespace: name.to_owned(),
+                    request,
+                    current,
+                    warnings,
+                }));
+            }
+        }
+    };
+    let judged = admit::judge(&request, &current, found, warnings, options, clock);
+    Step::Done(done(&request, judged, options))
+}
+
+/// Judges a review whose Namespace was asked for.
+pub fn resume(pending: Pending, namespace: Result<Value, String>, options: &Options, clock: Clock<'_>) -> Outcome {
+    let Pending {
+        request,
+        current,
+        warnings,
+        ..
+    } = pending;
+    let judged = match namespace {
+        Ok(namespace) => admit::judge(&request, &current, Some(namespace), warnings, options, clock),
+        Err(why) => Judged::error(500, format!("failed to create augmentedReview: {why}")),
+    };
+    done(&request, judged, options)
+}
+
+/// The answer to a review that was not judged, by what is known of it: a uid, or its first bytes.
+pub fn unjudged(identity: Result<(String, Version), &[u8]>, code: u16, message: &str) -> Outcome {
+    refuse(match identity {
+        Ok((uid, version)) => Unread {
+            uid: Some(uid),
+            version,
+            code,
+            message: message.to_owned(),
+        },
+        Err(beginning) => Unread::of(beginning, code, message),
+    })
+}
+
+fn refuse(unread: Unread) -> Outcome {
+    let (http, body) = match &unread.uid {
+        Some(uid) => (
+            200,
+            Answer::error(unread.code, unread.message).write(uid, unread.version),
+        ),
+        None => (unread.code, format!("{}\n", unread.message).into_bytes()),
+    };
+    Outcome {
+        http,
+        body,
+        status: Some(Status::Error),
+        dry_run: false,
+        spent: Vec::new(),
+        failed: Vec::new(),
+        lines: Vec::new(),
+    }
+}
+
+fn plain(request: &Request, answer: Answer, status: Status) -> Outcome {
+    Outcome {
+        http: 200,
+        body: answer.write(&request.uid, request.version),
+        status: Some(status),
+        dry_run: request.dry_run(),
+        spent: Vec::new(),
+        failed: Vec::new(),
+        lines: Vec::new(),
+    }
+}
+
+fn done(request: &Request, judged: Judged, options: &Options) -> Outcome {
+    let Judged {
+        answer,
+        status,
+        decision,
+    } = judged;
+    let mut out = plain(request, answer, status.unwrap_or(Status::Error));
+    out.status = status;
+    let Some(decision) = decision else { return out };
+    if options.log_denies {
+        out.lines = log::lines(request, &decision);
+    }
+    let Decision { spent, failures, .. } = decision;
+    out.spent = spent;
+    out.failed = failures
+        .into_iter()
+        .map(|f| (f.constraint_kind, f.constraint_name))
+        .collect();
+    out
+}

@@ -1,0 +1,177 @@
+//! `/v1/admit` and `/v1/admitlabel`: what Gatekeeper's webhook decides, in its order (`gatekeeper.md` §6.2, §6.3).
+
+use crate::admission::{Clock, Exempt, Options, Status};
+use crate::answer::{Answer, cap};
+use crate::request::Request;
+use crate::source::Current;
+use regent_core::evaluate::POINT_WEBHOOK;
+use regent_core::exclusion::PROCESS_WEBHOOK;
+use regent_core::{Action, Decision, EvaluateOptions, Review, evaluate, vetting};
+use regent_rego::Value;
+
+const IGNORE: &str = "admission.gatekeeper.sh/ignore";
+
+/// What was decided.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) answer: Answer,
+    /// `None`: not counted, as Gatekeeper does not count what its own resources lack.
+    pub(crate) status: Option<Status>,
+    pub(crate) decision: Option<Decision>,
+}
+
+impl Judged {
+    fn of(answer: Answer, status: Option<Status>) -> Judged {
+        Judged {
+            answer,
+            status,
+            decision: None,
+        }
+    }
+
+    pub(crate) fn error(code: u16, message: impl Into<String>) -> Judged {
+        Judged::of(Answer::error(code, message), Some(Status::Error))
+    }
+}
+
+/// What is decided before policies are asked; else warnings for the answer.
+pub(crate) fn before(request: &Request, current: &Current, options: &Options) -> Result<Vec<String>, Box<Judged>> {
+    let group = request.text(&["kind", "group"]);
+    let own = request.subject().filter(|object| vetting::is_own(object));
+    let by_us = options
+        .own_accounts
+        .iter()
+        .any(|a| a == request.text(&["userInfo", "username"]));
+    // Not for workloads: whoever takes over the account must not get past the policies with them.
+    if by_us && (own.is_some() || group == "apiextensions.k8s.io") {
+        return Err(Box::new(Judged::of(
+            Answer::allow("Gatekeeper does not self-manage"),
+            None,
+        )));
+    }
+    let mut warnings = Vec::new();
+    let collection = request.text(&["operation"]) == "DELETE" && request.text(&["name"]).is_empty();
+    if let Some(object) = own.filter(|_| !collection) {
+        match current.policies.vet(object) {
+            Ok(notes) => warnings = notes,
+            Err(refusal) => {
+                let answer = Answer::error(refusal.code, refusal.message);
+                return Err(Box::new(Judged::of(answer, None)));
+            }
+        }
+    }
+    let excluded = |object| current.policies.exclusions().excludes(PROCESS_WEBHOOK, object);
+    if request.subject().is_some_and(excluded) {
+        let mut answer = Answer::allow("Namespace is set to be ignored by Gatekeeper config");
+        answer.revision = Some(current.policies.revision().into());
+        return Err(Box::new(Judged::of(answer, Some(Status::Allow))));
+    }
+    Ok(warnings)
+}
+
+/// Asks the policies.
+pub(crate) fn judge(
+    request: &Request,
+    current: &Current,
+    namespace: Option<Value>,
+    warnings: Vec<String>,
+    options: &Options,
+    clock: Clock<'_>,
+) -> Judged {
+    let review = match Review::of_request(&request.value, namespace) {
+        Ok(review) => review,
+        Err(message) => return Judged::error(500, message),
+    };
+    let decision = evaluate(
+        &current.policies,
+        &review,
+        &current.inventory,
+        &EvaluateOptions {
+            point: POINT_WEBHOOK,
+            clock: Some(clock.now),
+            constraint_budget: u64::try_from(options.constraint_time.as_nanos()).unwrap_or(u64::MAX),
+            total_budget: clock.budget,
+            time_ns: clock.time_ns,
+            seed: u64::try_from(clock.time_ns).unwrap_or_default(),
+            measure: true,
+            ..EvaluateOptions::default()
+        },
+    );
+    let (answer, status) = respond(&decision, warnings, options);
+    Judged {
+        answer,
+        status: Some(status),
+        decision: Some(decision),
+    }
+}
+
+/// Gatekeeper's response to what was found (`gatekeeper.md` §5.4). Where Gatekeeper answers one failed constraint with its
+/// error alone, what the others found is told as well, and a constraint that would not refuse does not refuse by failing.
+fn respond(decision: &Decision, mut warnings: Vec<String>, options: &Options) -> (Answer, Status) {
+    let mut denials = Vec::new();
+    for violation in &decision.violations {
+        for action in &violation.actions {
+            let lines = match action {
+                Action::Deny => &mut denials,
+                Action::Warn => &mut warnings,
+                Action::Dryrun => continue,
+            };
+            lines.push(format!("[{}] {}", violation.constraint_name, violation.message));
+        }
+    }
+    let denied = !denials.is_empty();
+    let mut failed = false;
+    for failure in &decision.failures {
+        let line = if failure.constraint_name.is_empty() {
+            failure.message.clone()
+        } else {
+            format!("[{}] {}", failure.constraint_name, failure.message)
+        };
+        if failure.actions.contains(&Action::Deny) {
+            failed = true;
+            denials.push(line);
+        } else if failure.actions.contains(&Action::Warn) {
+            warnings.push(line);
+        }
+    }
+    let message = cap(denials, options.messages, options.message).join("\n");
+    let warnings = cap(warnings, options.messages, options.message);
+    let (mut answer, status) = if denied {
+        (Answer::deny(message), Status::Deny)
+    } else if failed {
+        (Answer::error(500, message), Status::Error)
+    } else {
+        let mut answer = Answer::allow("");
+        if !warnings.is_empty() {
+            answer.code = 299;
+        }
+        (answer, Status::Allow)
+    };
+    answer.warnings = warnings;
+    answer.revision = Some(decision.revision.clone());
+    (answer, status)
+}
+
+/// Guards the label that has the API server leave a Namespace's objects alone.
+pub(crate) fn label(request: &Request, exempt: &Exempt) -> Answer {
+    if request.text(&["operation"]) == "DELETE" {
+        return Answer::allow("Delete is always allowed");
+    }
+    if !request.is_namespace() {
+        return Answer::allow("Not a namespace");
+    }
+    let Some(object) = request.subject().filter(|o| o.as_object().is_some()) else {
+        return Answer::error(500, "the request has no Namespace object");
+    };
+    let name = object
+        .path(&["metadata", "name"])
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if exempt.has(name) {
+        return Answer::allow(format!("Namespace {name} is allowed to set {IGNORE}"));
+    }
+    if object.path(&["metadata", "labels", IGNORE]).is_some() {
+        return Answer::deny(format!("Only exempt namespace can have the {IGNORE} label"));
+    }
+    Answer::allow("")
+}
