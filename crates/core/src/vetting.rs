@@ -121,7 +121,8 @@ mod tests {
             )
         };
         let long = "a".repeat(64);
-        let rows: Vec<(String, Result<Vec<&str>, (u16, &str)>)> = vec![
+        type Said = Result<Vec<&'static str>, (u16, &'static str)>;
+        let rows: Vec<(String, Said)> = vec![
             (TEMPLATE.to_owned(), Ok(vec![])),
             (
                 TEMPLATE.replace("{ true }", "{ nothing }"),
