@@ -98,6 +98,7 @@ fn get(cluster: &TestCluster, args: &[&str]) -> Value {
             json::ReadOptions {
                 depth: 200,
                 refuse_duplicates: true,
+                ..json::ReadOptions::default()
             },
         )
     };

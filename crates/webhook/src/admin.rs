@@ -67,7 +67,10 @@ fn answer(shared: &Shared, request: &Request<Incoming>) -> Answer {
         "/readyz" => {
             let reasons = unready(shared);
             if reasons.is_empty() {
-                text(200, "ok")
+                let degraded = shared.source.degraded();
+                let lines =
+                    std::iter::once("ok".to_owned()).chain(degraded.into_iter().map(|d| format!("degraded: {d}")));
+                text(200, &lines.collect::<Vec<_>>().join("\n"))
             } else {
                 text(503, &reasons.join("\n"))
             }

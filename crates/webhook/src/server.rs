@@ -34,6 +34,9 @@ const BACKLOG: u32 = 1_024;
 /// How often connections and certificates are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The longest that a first policy set waits for being noticed.
+const SOON: Duration = Duration::from_millis(20);
+
 /// What a server is made of.
 pub struct Config {
     /// Where reviews come in.
@@ -221,7 +224,7 @@ fn new_socket(address: SocketAddr) -> io::Result<TcpSocket> {
 async fn first_set(source: &dyn Source) {
     while source.current().is_none() {
         // A change that came between the two looks is seen by the next look.
-        let _ = timeout(LOOK, source.changed()).await;
+        let _ = timeout(SOON, source.changed()).await;
     }
 }
 

@@ -53,6 +53,11 @@ pub trait Source: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What is not as it should be although reviews are answered, such as a source whose last good set is served.
+    fn degraded(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The body of `/v1/policies`: revision, templates, constraints, problems.
     fn report(&self) -> Value;
 

@@ -15,12 +15,38 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Directory in which the last ten policy sets are kept across restarts
+    #[arg(long, value_name = "DIR", help_heading = POLICIES)]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// Serve a set without policies, and believe a source that has become empty
+    #[arg(long, help_heading = POLICIES)]
+    pub(crate) allow_empty: bool,
+    /// Kept revision (or its beginning) to serve, whatever the sources say
+    #[arg(long, value_name = "REVISION", requires = "cache_dir", help_heading = POLICIES)]
+    pub(crate) pin: Option<String>,
+
+    /// Cluster whose custom resources, ConfigMaps and Namespaces are watched; inside a Pod its own cluster is
+    #[arg(long, value_name = "FILE", help_heading = CLUSTER)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Namespace whose ConfigMaps may carry policies; the server's own by default
+    #[arg(long, value_name = "NAME", help_heading = CLUSTER)]
+    pub(crate) config_map_namespace: Vec<String>,
+    /// Write nothing to the cluster: no statuses, no annotations, no definitions of constraints
+    #[arg(long, help_heading = CLUSTER)]
+    pub(crate) read_only: bool,
+    /// Namespace the server runs in
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", help_heading = CLUSTER)]
+    pub(crate) own_namespace: Option<String>,
+    /// Name of this server in statuses
+    #[arg(long, value_name = "NAME", env = "POD_NAME", help_heading = CLUSTER)]
+    pub(crate) identity: Option<String>,
+
     /// Where reviews come in (TLS)
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443", help_heading = LISTENING)]
     pub(crate) listen: SocketAddr,
-    /// Where health, metrics and policies are told (plain HTTP)
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090", help_heading = LISTENING)]
-    pub(crate) admin_listen: SocketAddr,
+    /// Where health, metrics and policies are told (plain HTTP; 127.0.0.1:9090, in a cluster 0.0.0.0:9090)
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    pub(crate) admin_listen: Option<SocketAddr>,
     /// Directory with tls.crt and tls.key, read again when they change; without it a CA and a certificate are made
     #[arg(long, value_name = "DIR", help_heading = LISTENING)]
     pub(crate) cert_dir: Option<PathBuf>,
@@ -112,6 +138,8 @@ pub(crate) struct Serve {
     pub(crate) drain_time: Duration,
 }
 
+const POLICIES: &str = "Policies";
+const CLUSTER: &str = "Cluster";
 const LISTENING: &str = "Listening";
 const ANSWERS: &str = "Answers";
 const LIMITS: &str = "Limits";

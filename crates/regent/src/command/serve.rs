@@ -1,5 +1,6 @@
 //! `regent serve`: the webhook on a workstation or in a cluster.
 
+mod cluster;
 mod config;
 mod source;
 mod workstation;
@@ -66,15 +67,21 @@ async fn serve(args: &Serve) -> Result<(), String> {
             TlsVersion::V13 => MinVersion::Tls13,
         },
     })?;
-    let source = source::open(args)?;
+    let in_cluster = cluster::is_asked_for(args);
+    let admin = args.admin_listen.unwrap_or_else(|| {
+        let host = if in_cluster { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
+        (host, 9090).into()
+    });
+    let source = source::open(args).await?;
     let log: Option<LogOutput> = args.log_denies.then(|| Box::new(std::io::stdout()) as LogOutput);
     let server = Server::bind(Config {
         listen: args.listen,
-        admin: args.admin_listen,
+        admin,
         tls: Arc::new(tls),
         source: source.clone(),
         limits,
         options: Options {
+            own_accounts: cluster::own_accounts(args),
             exempt: Exempt {
                 names: args.exempt_namespace.clone(),
                 prefixes: args.exempt_namespace_prefix.clone(),
@@ -83,13 +90,18 @@ async fn serve(args: &Serve) -> Result<(), String> {
             ..Options::default()
         },
         log,
-        shutdown_delay: args.shutdown_delay.unwrap_or_default(),
+        shutdown_delay: args
+            .shutdown_delay
+            .unwrap_or(Duration::from_secs(if in_cluster { 10 } else { 0 })),
         drain_time: args.drain_time,
         notice: terminal::notice,
     })?;
-    workstation::welcome(&server, &*source, ca.as_ref());
+    workstation::welcome(&server, ca.as_ref());
+    let telling = tokio::spawn(source::tell(source));
     let stop = signals()?;
-    server.run(stop).await
+    let done = server.run(stop).await;
+    telling.abort();
+    done
 }
 
 /// The certificate, and where the CA's lies if it was made.

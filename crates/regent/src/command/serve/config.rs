@@ -1,10 +1,10 @@
 //! The file of `--config`: flags by their names, put behind those that were given.
 
 use crate::arguments::Arguments;
-use crate::files;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches};
 use regent_rego::{Value, yaml};
+use regent_watcher::files;
 use std::ffi::OsString;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! What a person at a workstation is told: where the CA lies, and how to try the server.
 
 use crate::terminal;
-use regent_webhook::{Server, Source};
+use regent_webhook::Server;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -37,21 +37,11 @@ const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionRev
     [{"name":"a","image":"a","securityContext":{"privileged":true}}]}}}}"#;
 
 /// Says what is served where.
-pub(super) fn welcome(server: &Server, source: &dyn Source, ca: Option<&CaFile>) {
+pub(super) fn welcome(server: &Server, ca: Option<&CaFile>) {
     if terminal::quiet() {
         return;
     }
     let listen = server.listen();
-    if let Some(current) = source.current() {
-        let constraints = crate::render::count(current.policies.constraints().len(), "constraint");
-        terminal::notice(&format!("{constraints}, revision {}", current.policies.revision()));
-        if current.policies.reads_inventory() {
-            terminal::notice(
-                "note: some policies read data.inventory, which is empty here: they see no other objects than the one \
-                 they judge",
-            );
-        }
-    }
     terminal::notice(&format!("reviews: https://{listen}/v1/admit"));
     if let Some(admin) = server.admin() {
         terminal::notice(&format!(
