@@ -93,6 +93,19 @@ pub struct Spent {
     pub nanoseconds: u64,
 }
 
+/// A constraint whose verdict the second evaluator was not asked about, though both were wanted. The verdict stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unconfirmed {
+    /// Kind of the constraint.
+    pub constraint_kind: String,
+    /// Name of the constraint.
+    pub constraint_name: String,
+    /// Why it was not asked.
+    pub reason: String,
+    /// Set when what was judged is an object that expansion made.
+    pub generated: Option<Generated>,
+}
+
 /// Everything that came of one review. Violations are in total order: action, message, kind, name.
 #[derive(Clone, Debug, Default)]
 pub struct Decision {
@@ -106,6 +119,8 @@ pub struct Decision {
     pub evaluated: usize,
     /// How long each evaluation took, in the order they ran; empty unless it was asked for.
     pub spent: Vec<Spent>,
+    /// Verdicts without a second opinion, when one was wanted.
+    pub unconfirmed: Vec<Unconfirmed>,
     /// Lines that policies printed, when the set keeps `print` calls.
     pub prints: Vec<String>,
 }

@@ -1,14 +1,14 @@
 //! The one function that gives a verdict: expand, match, run.
 
-use crate::decision::{Action, Decision, Failure, Generated, Spent, Violation};
+use crate::ask::{Engine, ask};
+use crate::decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
 use crate::expansion;
 use crate::inventory::Inventory;
 use crate::matching::{self, Verdict};
 use crate::object::{self, Gvk, go_type, go_value};
 use crate::policy_set::{Policy, PolicySet, Rule};
 use crate::review::{Review, Source};
-use regent_rego::ast::Loc;
-use regent_rego::{Code, Context, Error, Limits, Value};
+use regent_rego::{Context, Limits, Outcome, Program, SecondEvaluator, Value};
 
 /// Gatekeeper's name for the webhook.
 pub const POINT_WEBHOOK: &str = "validation.gatekeeper.sh";
@@ -16,18 +16,6 @@ pub const POINT_WEBHOOK: &str = "validation.gatekeeper.sh";
 pub const POINT_AUDIT: &str = "audit.gatekeeper.sh";
 /// Gatekeeper's name for the command line.
 pub const POINT_GATOR: &str = "gator.gatekeeper.sh";
-
-/// Which evaluator answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Engine {
-    /// Our own.
-    #[default]
-    Native,
-    /// The second opinion alone.
-    Regorus,
-    /// Both; a disagreement is a failure.
-    Both,
-}
 
 /// How one review is evaluated.
 #[derive(Clone, Copy)]
@@ -52,6 +40,9 @@ pub struct EvaluateOptions<'a> {
     pub engine: Engine,
     /// Tell how long each constraint took ([`Decision::spent`]); needs the clock.
     pub measure: bool,
+    /// The other evaluator, for all but [`Engine::Native`]; the set must have been compiled with
+    /// [`crate::CompileOptions::second_opinion`].
+    pub second: Option<SecondEvaluator<'a>>,
 }
 
 impl Default for EvaluateOptions<'_> {
@@ -67,6 +58,7 @@ impl Default for EvaluateOptions<'_> {
             expand: true,
             engine: Engine::Native,
             measure: false,
+            second: None,
         }
     }
 }
@@ -136,6 +128,8 @@ fn sort(decision: &mut Decision) {
         ))
     });
     decision.failures.dedup();
+    decision.unconfirmed.sort();
+    decision.unconfirmed.dedup();
 }
 
 /// An implied object, as it is judged.
@@ -224,7 +218,7 @@ struct Run<'a> {
     decision: Decision,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn judge(&mut self, review: &Review, implied: Option<&ImpliedReview>, wanted: impl Fn(&Policy) -> bool) {
         let namespace = namespace_of(review, self.inventory);
         for policy in self.policies.candidates(review, namespace) {
@@ -272,16 +266,6 @@ impl Run<'_> {
             ("review", review.document.clone()),
         ]);
         for rule in &policy.rules {
-            if self.options.engine != Engine::Native {
-                self.fail(
-                    policy,
-                    Some(rule),
-                    actions,
-                    implied,
-                    "the second opinion is not there yet; use --engine native".to_owned(),
-                );
-                continue;
-            }
             let context = Context {
                 input: Some(&input),
                 data: self.inventory.data(),
@@ -290,8 +274,8 @@ impl Run<'_> {
                 seed: self.options.seed,
                 strict_builtin_errors: false,
             };
-            match caught(|| program.eval(rule.entry, &context)) {
-                Err(error) => self.fail(policy, Some(rule), actions, implied, error.to_string()),
+            match self.ask(policy, program, rule, implied, &context) {
+                Err(message) => self.fail(policy, Some(rule), actions, implied, message),
                 Ok(outcome) => {
                     self.decision.prints.extend(outcome.prints);
                     let found = if rule.action.is_some() {
@@ -312,7 +296,35 @@ impl Run<'_> {
         }
     }
 
-    fn limits(&self) -> Limits<'_> {
+    /// Asks the evaluators that are wanted.
+    fn ask(
+        &mut self,
+        policy: &Policy,
+        program: &Program,
+        rule: &Rule,
+        implied: Option<&ImpliedReview>,
+        context: &Context<'_>,
+    ) -> Result<Outcome, String> {
+        let asked = ask(
+            program,
+            rule.entry,
+            context,
+            self.options.engine,
+            self.options.second,
+            || self.limits(),
+        )?;
+        if let Some(reason) = asked.not_asked {
+            self.decision.unconfirmed.push(Unconfirmed {
+                constraint_kind: policy.constraint.kind.clone(),
+                constraint_name: policy.constraint.name.clone(),
+                reason,
+                generated: implied.map(|i| i.generated.clone()),
+            });
+        }
+        Ok(asked.outcome)
+    }
+
+    fn limits(&self) -> Limits<'a> {
         let deadline = match (self.options.clock, self.deadline) {
             (Some(now), Some(end)) => now().saturating_add(self.options.constraint_budget).min(end),
             _ => u64::MAX,
@@ -380,15 +392,6 @@ impl Run<'_> {
             generated: None,
         });
     }
-}
-
-/// Runs the evaluator so that a fault of its own is an error like any other and ends nothing but this evaluation. What
-/// it works on is not changed by it, so nothing half-done is left behind.
-fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let message = "the evaluator failed; this is a fault of Regent, please report it with the policy";
-        Err(Error::new(Code::Internal, &Loc::default(), message))
-    })
 }
 
 /// Whether a review is of an object by which a broken policy could be mended: that must not wait for the policy.

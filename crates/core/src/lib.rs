@@ -35,6 +35,7 @@ pub mod expansion;
 pub mod matching;
 pub mod policy_set;
 
+mod ask;
 pub mod coverage;
 pub mod decision;
 pub mod evaluate;
@@ -42,9 +43,10 @@ pub mod evaluate;
 pub mod suite;
 pub mod vetting;
 
+pub use ask::Engine;
 pub use bundle::Bundle;
-pub use decision::{Action, Decision, Failure, Generated, Spent, Violation};
-pub use evaluate::{Engine, EvaluateOptions, evaluate, explain};
+pub use decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
+pub use evaluate::{EvaluateOptions, evaluate, explain};
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};
 pub use review::{Review, Source};

@@ -28,6 +28,8 @@ pub struct CompileOptions {
     /// Refuse enforcement actions and points that nobody carries out, as Gatekeeper's webhook does. Its engine, and so
     /// `gator`, takes them and their violations lead to nothing.
     pub validate_actions: bool,
+    /// Keep what a second evaluator needs (more memory); see [`crate::EvaluateOptions::second`].
+    pub second_opinion: bool,
 }
 
 impl Default for CompileOptions {
@@ -37,6 +39,7 @@ impl Default for CompileOptions {
             referential: true,
             print: false,
             validate_actions: true,
+            second_opinion: false,
         }
     }
 }
@@ -182,6 +185,20 @@ impl PolicySet {
             line: policy.line,
         };
         self.policies.iter().map(info).collect()
+    }
+
+    /// Every compiled program once, with what it is: `template KIND`, or `plain Rego`. Sorted by that.
+    pub fn programs(&self) -> Vec<(String, Arc<Program>)> {
+        let templates = self
+            .templates
+            .values()
+            .map(|t| (format!("template {}", t.outline.kind), t.program.clone()));
+        let plain = self
+            .policies
+            .iter()
+            .find(|p| p.template.is_none() && p.program.is_some());
+        let plain = plain.and_then(|p| Some(("plain Rego".to_owned(), p.program.clone()?)));
+        plain.into_iter().chain(templates).collect()
     }
 
     /// Kinds of the loaded templates, sorted.

@@ -3,9 +3,9 @@
 mod rego_tests;
 mod run;
 
-use crate::evaluate::Engine;
+use crate::ask::Engine;
 use crate::object::{self, Gvk};
-use regent_rego::Value;
+use regent_rego::{SecondEvaluator, Value};
 use regex::Regex;
 
 pub use rego_tests::run_rego_tests;
@@ -135,6 +135,8 @@ impl Filter {
 pub struct RunOptions<'a> {
     /// Which evaluator answers.
     pub engine: Engine,
+    /// The other evaluator, for all but [`Engine::Native`].
+    pub second: Option<SecondEvaluator<'a>>,
     /// Monotonic nanoseconds; `None`: no time limits.
     pub clock: Option<&'a (dyn Fn() -> u64 + Sync)>,
     /// Nanoseconds one constraint may take on one object.
@@ -178,6 +180,8 @@ pub struct CaseResult {
     pub message: String,
     /// Messages of what was found.
     pub violations: Vec<String>,
+    /// Why the second evaluator was not asked, when both were wanted.
+    pub unconfirmed: Vec<String>,
     /// Lines that policies printed.
     pub prints: Vec<String>,
     /// Nanoseconds by the clock of the options.

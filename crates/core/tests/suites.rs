@@ -85,6 +85,7 @@ fn suites_come_out_as_with_gator() {
         |path: &str| read(&folder().join(path)).ok_or_else(|| format!("open {path}: no such file or directory"));
     let options = RunOptions {
         engine: Engine::Native,
+        second: None,
         clock: None,
         constraint_budget: u64::MAX,
         time_ns: 0,

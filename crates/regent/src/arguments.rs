@@ -235,6 +235,9 @@ pub(crate) struct Eval {
     /// Import of the query
     #[arg(long, value_name = "REFERENCE")]
     pub(crate) import: Vec<String>,
+    /// Evaluator; `both` makes a disagreement an error
+    #[arg(long, value_enum, default_value_t = EngineName::Native)]
+    pub(crate) engine: EngineName,
     /// Time limit (default none)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,

@@ -5,11 +5,11 @@ use crate::arguments::Judging;
 use crate::manifests::{self, Manifests};
 use crate::progress::Progress;
 use crate::report::{At, Finding, ObjectName, Report};
-use crate::terminal;
+use crate::{second, terminal};
 use regent_core::manifest::{Document, Places, Problem, RawDocument};
 use regent_core::review::Strictness;
 use regent_core::{Decision, EvaluateOptions, Inventory, PolicySet, Review, Violation, evaluate};
-use regent_rego::Value;
+use regent_rego::{SecondEvaluator, Value};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     /// The clock's zero.
     pub(crate) start: Instant,
     pub(crate) time_ns: i64,
+    /// The second evaluator, when it is wanted.
+    pub(crate) second: Option<SecondEvaluator<'static>>,
 }
 
 impl<'a> Context<'a> {
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             keep_objects: false,
             start: Instant::now(),
             time_ns: now(),
+            second: second::evaluator(judging.engine),
         }
     }
 
@@ -56,6 +59,7 @@ impl<'a> Context<'a> {
             time_ns: self.time_ns,
             workloads: self.judging.workloads,
             engine: self.judging.engine.engine(),
+            second: self.second,
             ..EvaluateOptions::default()
         })
     }
@@ -75,6 +79,7 @@ struct Outcome {
     findings: Vec<Finding>,
     errors: Vec<Problem>,
     prints: Vec<(At, String)>,
+    unconfirmed: Vec<String>,
 }
 
 impl Outcome {
@@ -84,6 +89,7 @@ impl Outcome {
         self.findings.extend(other.findings);
         self.errors.extend(other.errors);
         self.prints.extend(other.prints);
+        self.unconfirmed.extend(other.unconfirmed);
     }
 }
 
@@ -142,6 +148,7 @@ pub(crate) fn judge(context: &Context<'_>, manifests: &Manifests) -> Report {
     for (_, line) in &outcome.prints {
         terminal::notice(&terminal::printable(line));
     }
+    second::tell_unconfirmed(&outcome.unconfirmed);
     outcome.errors.extend(manifests.problems.iter().cloned());
     let mut report = Report {
         revision: context.set.revision().to_owned(),
@@ -209,6 +216,8 @@ fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, ou
         out.errors
             .push(problem(file, document.places.find(prepared.prefix), message));
     }
+    let reason = |u: regent_core::Unconfirmed| format!("{}/{}: {}", u.constraint_kind, u.constraint_name, u.reason);
+    out.unconfirmed.extend(decision.unconfirmed.into_iter().map(reason));
     out.prints
         .extend(decision.prints.into_iter().map(|line| (at.clone(), line)));
     for violation in decision.violations {

@@ -11,6 +11,7 @@ mod policies;
 mod progress;
 mod render;
 mod report;
+mod second;
 mod terminal;
 
 use clap::Parser;

@@ -1,8 +1,9 @@
 //! Policy sources (`-p`): directories, files, archives, shipped sets, standard input.
 
+use crate::arguments::EngineName;
 use crate::builtin;
 use crate::diagnostic::{self, Sources};
-use crate::terminal;
+use crate::{second, terminal};
 use regent_core::manifest::Problem;
 use regent_core::{Bundle, CompileOptions, PolicySet};
 use regent_watcher::Contribution;
@@ -80,9 +81,10 @@ impl Loaded {
     }
 
     /// Compiles what was read. Problems are told; a set that came with any is not used.
-    pub(crate) fn compile(&self, print: bool) -> Result<PolicySet, Vec<Problem>> {
+    pub(crate) fn compile(&self, print: bool, engine: EngineName) -> Result<PolicySet, Vec<Problem>> {
         let options = CompileOptions {
             print,
+            second_opinion: engine != EngineName::Native,
             ..CompileOptions::default()
         };
         let (set, mut problems) = PolicySet::compile(&self.bundle, &options);
@@ -96,6 +98,7 @@ impl Loaded {
         }
         if problems.is_empty() {
             self.tell_skipped();
+            second::tell(&set, engine);
             return Ok(set);
         }
         problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));

@@ -15,6 +15,7 @@ mod go_text;
 mod gofmt;
 pub mod json;
 pub mod number;
+pub mod opinion;
 pub mod parse;
 mod plan;
 pub mod print;
@@ -30,7 +31,10 @@ pub mod yaml;
 
 pub use error::{Code, Error};
 pub use number::Number;
-pub use program::{CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, Rewrites, compile};
+pub use opinion::{Opinion, SecondEvaluator};
+pub use program::{
+    CompileOptions, Context, Entry, Limits, Outcome, Program, QuerySource, Reads, Rewrites, Subject, compile,
+};
 pub use value::{Object, Set, Value};
 
 /// The README's example is run as a test.

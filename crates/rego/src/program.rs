@@ -2,11 +2,13 @@
 
 use crate::ast;
 use crate::builtins::Capabilities;
+use crate::compile::Compiled;
 use crate::error::Error;
 use crate::exec::{Arena, Exec, Tracer};
 use crate::trace::{Trace, TraceOptions};
 use crate::value::Value;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::any::Any;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// How modules are compiled.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct CompileOptions {
     pub print: bool,
     /// Keep coverage and trace points in the program (slower).
     pub trace: bool,
+    /// Keep the lowered rules for another evaluator (more memory), see [`Program::lowered`].
+    pub keep_lowered: bool,
     /// Which rewrites for speed are made. None changes an answer; tests turn them off one by one to show it.
     pub rewrites: Rewrites,
 }
@@ -70,6 +74,17 @@ pub struct Program {
     /// Paths asked for by [`Program::document`] that are no nodes of the document tree; their entries follow the
     /// queries' and the nodes'.
     documents: RwLock<Vec<Arc<[Value]>>>,
+    lowered: Option<Box<Compiled>>,
+    companion: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+/// What an entry stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A query, by its number.
+    Query(usize),
+    /// The document at a path below `data`.
+    Document(Arc<[Value]>),
 }
 
 /// Bounds of one evaluation. Hitting one is an error, never "undefined".
@@ -156,10 +171,13 @@ pub fn compile(
 ) -> Result<(Program, Vec<Entry>), Vec<Error>> {
     let count = queries.len() as u32;
     let compiled = crate::compile::compile(modules, queries, options)?;
+    let lowered = options.keep_lowered.then(|| Box::new(compiled.clone()));
     let plan = crate::plan::plan(compiled, options)?;
     let program = Program {
         plan,
         documents: RwLock::default(),
+        lowered,
+        companion: OnceLock::new(),
     };
     Ok((program, (0..count).map(Entry).collect()))
 }
@@ -191,6 +209,32 @@ impl Program {
             }
         };
         Entry((queries + self.plan.nodes.len() + at) as u32)
+    }
+
+    /// What an entry stands for.
+    pub fn subject(&self, entry: Entry) -> Subject {
+        match self.target(entry) {
+            Target::Query(id) => Subject::Query(id as usize),
+            Target::Node(id) => Subject::Document(self.plan.nodes.get(id as usize).map_or(&[][..], |n| &n.path).into()),
+            Target::Path(path) => Subject::Document(path),
+        }
+    }
+
+    /// The checked and lowered rules, if [`CompileOptions::keep_lowered`] asked for them.
+    pub fn lowered(&self) -> Option<&Compiled> {
+        self.lowered.as_deref()
+    }
+
+    /// What another evaluator has made of this program, made now if it is not there; it lives as long as the program.
+    /// There is room for one: what another type has put there is not found, and what is made is not kept.
+    pub fn companion<T: Any + Send + Sync>(&self, make: impl FnOnce(&Program) -> T) -> Arc<T> {
+        let kept = || self.companion.get().and_then(|k| k.clone().downcast::<T>().ok());
+        kept().unwrap_or_else(|| {
+            let made = Arc::new(make(self));
+            let _ = self.companion.set(made.clone());
+            // Another thread may have been faster; all use what is kept.
+            kept().unwrap_or(made)
+        })
     }
 
     /// What an entry means.

@@ -1,6 +1,7 @@
 //! Rego unit tests: `test_*` rules, as `opa test` runs them.
 
 use super::{CaseResult, Filter, RunOptions, Status, TestResult};
+use crate::ask::{Engine, ask};
 use crate::plain::parse_either;
 use crate::policy_set::CompileOptions;
 use crate::template::compile_options;
@@ -27,6 +28,7 @@ pub fn run_rego_tests(files: &[(String, String)], filter: &Filter, options: &Run
     }
     let compile = CompileOptions {
         print: true,
+        second_opinion: options.engine != Engine::Native,
         ..CompileOptions::default()
     };
     let program = match regent_rego::compile(modules, Vec::new(), &compile_options(&compile)) {
@@ -81,26 +83,37 @@ fn run(program: &Program, package: &[String], rule: &str, options: &RunOptions<'
     path.push(rule);
     let data = Value::object(Vec::new());
     let start = options.clock.map_or(0, |now| now());
+    let limits = || Limits {
+        clock: options.clock,
+        deadline: options
+            .clock
+            .map_or(u64::MAX, |now| now().saturating_add(options.constraint_budget)),
+        ..Limits::default()
+    };
     let context = Context {
         input: None,
         data: &data,
-        limits: Limits {
-            clock: options.clock,
-            deadline: start.saturating_add(options.constraint_budget),
-            ..Limits::default()
-        },
+        limits: limits(),
         time_ns: options.time_ns,
         seed: 0,
         strict_builtin_errors: false,
     };
-    match program.eval(program.document(&path), &context) {
-        Err(error) => {
+    match ask(
+        program,
+        program.document(&path),
+        &context,
+        options.engine,
+        options.second,
+        limits,
+    ) {
+        Err(message) => {
             out.status = Status::Failed;
-            out.message = error.to_string();
+            out.message = message;
         }
-        Ok(outcome) => {
-            out.prints = outcome.prints;
-            if let Some(message) = fault(outcome.value.as_ref()) {
+        Ok(asked) => {
+            out.prints = asked.outcome.prints;
+            out.unconfirmed.extend(asked.not_asked);
+            if let Some(message) = fault(asked.outcome.value.as_ref()) {
                 out.status = Status::Failed;
                 out.message = message;
             }
@@ -148,6 +161,7 @@ fn case(name: &str, status: Status) -> CaseResult {
         status,
         message: String::new(),
         violations: Vec::new(),
+        unconfirmed: Vec::new(),
         prints: Vec::new(),
         nanos: 0,
     }

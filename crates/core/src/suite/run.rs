@@ -3,6 +3,7 @@
 use super::{
     Assertion, Case, CaseResult, Count, Files, Filter, RunOptions, Status, Suite, SuiteResult, Test, TestResult,
 };
+use crate::ask::Engine;
 use crate::constraint::Constraint;
 use crate::decision::Decision;
 use crate::evaluate::{EvaluateOptions, POINT_GATOR, evaluate};
@@ -118,6 +119,7 @@ impl Runner<'_> {
         let compile = CompileOptions {
             print: true,
             validate_actions: false,
+            second_opinion: self.options.engine != Engine::Native,
             ..CompileOptions::default()
         };
         if test.template.is_empty() {
@@ -208,6 +210,7 @@ impl Runner<'_> {
             Ok(decision) => {
                 out.violations = decision.violations.iter().map(|v| v.message.clone()).collect();
                 out.prints = decision.prints;
+                out.unconfirmed = decision.unconfirmed.into_iter().map(|u| u.reason).collect();
                 let failure = decision.failures.first().map(|f| f.message.clone());
                 let failure = failure.or_else(|| case.assertions.iter().find_map(|a| check(a, &out.violations).err()));
                 if let Some(message) = failure {
@@ -257,6 +260,7 @@ impl Runner<'_> {
             constraint_budget: self.options.constraint_budget,
             time_ns: self.options.time_ns,
             engine: self.options.engine,
+            second: self.options.second,
             // A constraint that asks for workloads gets them here as well; ExpansionTemplates only where the test has
             // them, and never for requests.
             expand: expand && !is_request || policies.judges_workloads(),
@@ -287,6 +291,7 @@ fn case_result(name: &str, status: Status, message: String) -> CaseResult {
         status,
         message,
         violations: Vec::new(),
+        unconfirmed: Vec::new(),
         prints: Vec::new(),
         nanos: 0,
     }

@@ -108,6 +108,7 @@ pub(crate) fn compile_options(options: &CompileOptions) -> regent_rego::CompileO
             without: options.without_builtins.clone(),
         },
         print: options.print,
+        keep_lowered: options.second_opinion,
         ..regent_rego::CompileOptions::default()
     }
 }

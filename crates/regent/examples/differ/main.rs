@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p regent --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N] [--show-refused] [--check]
 //! ```
+//! or `-- --against regorus [--seeds FROM..TO] [--limit N]`: native against the second opinion (`against.rs`).
 //! `--judge` is the program of `tests/opa/judge`. Exits with 1 when something differs that no entry of
 //! `tests/opa/differences.txt` (`--known FILE`) explains.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is its purpose")]
@@ -15,6 +16,7 @@
     reason = "a test tool"
 )]
 
+mod against;
 mod program;
 mod random;
 
@@ -172,6 +174,9 @@ fn main() {
         .filter(|l| !l.starts_with('#') && !l.trim().is_empty())
         .map(str::to_owned)
         .collect();
+    if args.iter().any(|a| a == "--against") {
+        return against::run(from..to, most);
+    }
     let check_only = args.iter().any(|a| a == "--check");
     let show_refused = args.iter().any(|a| a == "--show-refused");
     let mut judge = Judge::start(&judge_path);

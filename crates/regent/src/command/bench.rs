@@ -5,7 +5,7 @@ use crate::arguments::{Bench, BenchFormat};
 use crate::doc::Doc;
 use crate::judge::{self, Context};
 use crate::manifests::Manifests;
-use crate::terminal;
+use crate::{second, terminal};
 use regent_core::{Review, evaluate};
 use regent_rego::{Value, json};
 use regent_watcher::files;
@@ -44,7 +44,8 @@ pub(crate) fn run(args: &Bench) -> u8 {
     };
     let (inventory, mut problems) = check::inventory(&args.judging, &set, &manifests);
     problems.extend(manifests.problems.iter().cloned());
-    let context = Context::new(&set, &inventory, &args.judging);
+    let mut context = Context::new(&set, &inventory, &args.judging);
+    context.second = second::evaluator_here(args.judging.engine);
     let mut reviews = Vec::new();
     for (file, raw) in manifests.raw() {
         for read in raw.read(file) {

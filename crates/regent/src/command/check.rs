@@ -93,7 +93,7 @@ pub(super) fn policies(
             terminal::notice(&format!("no policy given: {DEFAULT}"));
         }
     }
-    let set = loaded.compile(terminal::verbose())?;
+    let set = loaded.compile(terminal::verbose(), judging.engine)?;
     if terminal::verbose() {
         for c in set.constraints() {
             terminal::notice(&format!(

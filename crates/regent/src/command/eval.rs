@@ -1,14 +1,15 @@
 //! `regent eval`: a query over Rego files and data, as `opa eval` does.
 
 use super::{CLEAN, DENIED, FAILED};
-use crate::arguments::Eval;
+use crate::arguments::{EngineName, Eval};
 use crate::render::eval::{self, Failed, Located};
-use crate::{judge, render, terminal};
+use crate::{judge, render, second, terminal};
 use regent_core::coverage::Coverage;
-use regent_rego::ast::{Expr, Module, RegoVersion};
+use regent_rego::ast::{Expr, Loc, Module, RegoVersion};
 use regent_rego::trace::TraceOptions;
 use regent_rego::{
-    CompileOptions, Context, Error, Limits, Object, Outcome, QuerySource, Value, compile, json, parse, yaml,
+    Code, CompileOptions, Context, Error, Limits, Object, Opinion, Outcome, QuerySource, SecondEvaluator, Value,
+    compile, json, opinion, parse, yaml,
 };
 use regent_watcher::files::{self, STDIN};
 use std::collections::BTreeMap;
@@ -83,6 +84,7 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
         strict: args.strict,
         print: true,
         trace: args.coverage.wanted(),
+        keep_lowered: args.engine != EngineName::Native,
         ..CompileOptions::default()
     };
     let query = QuerySource {
@@ -119,7 +121,7 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
             seed: judge::now().unsigned_abs(),
             strict_builtin_errors: args.strict_builtin_errors,
         };
-        let outcome = match &mut coverage {
+        let native = || match &mut coverage {
             None => program.eval(*entry, &context),
             Some(coverage) => {
                 let (outcome, trace) = program.eval_traced(*entry, &context, &TraceOptions::default());
@@ -127,7 +129,7 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
                 outcome
             }
         };
-        outcome.map_err(|e| vec![e])
+        ask(args, native, |second| second(&program, *entry, &context))
     }));
     match ran {
         Ok(Ok(outcome)) => Ok((outcome, body, coverage)),
@@ -136,6 +138,42 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
             "internal error: {}",
             terminal::panic_text(&*panic)
         ))),
+    }
+}
+
+/// Asks the evaluators that are wanted.
+fn ask(
+    args: &Eval,
+    native: impl FnOnce() -> Result<Outcome, Error>,
+    other: impl FnOnce(SecondEvaluator<'_>) -> Opinion,
+) -> Result<Outcome, Vec<Error>> {
+    let fault = |message: String| vec![Error::new(Code::Internal, &Loc::default(), message)];
+    let Some(second) = second::evaluator(args.engine) else {
+        return native().map_err(|e| vec![e]);
+    };
+    if args.engine == EngineName::Regorus {
+        return match other(second) {
+            Opinion::Value(value) => Ok(Outcome {
+                value,
+                prints: Vec::new(),
+            }),
+            Opinion::Error(message) => Err(fault(message)),
+            Opinion::NotAsked(why) => Err(fault(format!("regorus is not asked about this: {why}"))),
+        };
+    }
+    let native = native();
+    if let Err(error) = &native
+        && matches!(error.code, Code::Limit | Code::Cancel)
+    {
+        return native.map_err(|e| vec![e]);
+    }
+    let other = other(second);
+    if let Opinion::NotAsked(why) = &other {
+        second::tell_unconfirmed([why]);
+    }
+    match opinion::disagreement(native.as_ref().map(|o| o.value.as_ref()), &other, true) {
+        Some(difference) => Err(fault(difference)),
+        None => native.map_err(|e| vec![e]),
     }
 }
 

@@ -149,6 +149,10 @@ fn text(told: &Told, set: &PolicySet) -> String {
             }
         }
     }
+    for u in &told.decision.unconfirmed {
+        let of = format!("{}/{}", u.constraint_kind, u.constraint_name);
+        let _ = writeln!(out, "  no second opinion on {of}: {}", printable(&u.reason));
+    }
     for failure in &told.decision.failures {
         let of = format!("{}/{}", failure.constraint_kind, failure.constraint_name);
         let _ = writeln!(
@@ -189,6 +193,13 @@ fn doc(told: &Told) -> Doc {
         }
         Doc::Map(fields)
     });
+    let unconfirmed = told.decision.unconfirmed.iter().map(|u| {
+        Doc::Map(vec![
+            ("kind", Doc::from(&u.constraint_kind)),
+            ("name", Doc::from(&u.constraint_name)),
+            ("reason", Doc::from(&u.reason)),
+        ])
+    });
     let errors = told.decision.failures.iter().map(|f| {
         Doc::Map(vec![
             ("kind", Doc::from(&f.constraint_kind)),
@@ -196,11 +207,15 @@ fn doc(told: &Told) -> Doc {
             ("message", Doc::from(&f.message)),
         ])
     });
-    Doc::Map(vec![
+    let mut fields = vec![
         ("file", Doc::from(&told.file)),
         ("line", Doc::from(told.line)),
         ("object", told.name.doc()),
         ("constraints", constraints.collect()),
         ("errors", errors.collect()),
-    ])
+    ];
+    if !told.decision.unconfirmed.is_empty() {
+        fields.push(("unconfirmed", unconfirmed.collect()));
+    }
+    Doc::Map(fields)
 }

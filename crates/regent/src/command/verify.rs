@@ -3,7 +3,7 @@
 use super::{CLEAN, DENIED, FAILED};
 use crate::arguments::{Verify, VerifyFormat};
 use crate::diagnostic::{self, Sources};
-use crate::{judge, manifests, render, terminal};
+use crate::{judge, manifests, render, second, terminal};
 use regent_core::manifest::{self, Problem};
 use regent_core::suite::{Filter, RunOptions, Status, Suite, SuiteResult, TestResult, run_rego_tests};
 use regent_watcher::files;
@@ -46,6 +46,8 @@ pub(crate) fn run(args: &Verify) -> u8 {
     }
     run_all(args, &filter, &work, &mut outcome);
     outcome.suites.sort_by(|a, b| a.path.cmp(&b.path));
+    let cases = outcome.suites.iter().flat_map(|s| &s.tests).flat_map(|t| &t.cases);
+    second::tell_unconfirmed(cases.flat_map(|c| &c.unconfirmed));
     for error in &outcome.errors {
         diagnostic::show(error, &sources);
     }
@@ -158,6 +160,7 @@ fn run_all(args: &Verify, filter: &Filter, work: &[Work], outcome: &mut Outcome)
     let clock = move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let options = RunOptions {
         engine: args.engine.engine(),
+        second: second::evaluator(args.engine),
         clock: Some(&clock),
         constraint_budget: u64::try_from(args.timeout.as_nanos()).unwrap_or(u64::MAX),
         time_ns: judge::now(),

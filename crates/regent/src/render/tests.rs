@@ -83,6 +83,7 @@ fn outcome() -> Outcome {
         status,
         message: message.into(),
         violations: vec![NASTY.into(), "v".into()],
+        unconfirmed: Vec::new(),
         prints: Vec::new(),
         nanos: 1_234_567,
     };

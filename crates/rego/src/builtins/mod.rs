@@ -44,6 +44,7 @@ use crate::types::Type;
 use crate::value::Value;
 use rustc_hash::FxHashMap;
 use std::any::Any;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Which built-ins a program may call. Default: all that are implemented.
@@ -83,6 +84,20 @@ pub trait Host {
     fn print(&mut self, text: &str);
     /// A compiled pattern is kept for the program's life (regex, glob), keyed by its text.
     fn cache(&self) -> &Cache;
+}
+
+/// The pseudo-random number of a key under a seed; see [`Host::random`].
+pub fn random(seed: u64, key: &str) -> u64 {
+    let mut hasher = rustc_hash::FxHasher::default();
+    seed.hash(&mut hasher);
+    key.hash(&mut hasher);
+    let mut x = hasher.finish() ^ 0x9e37_79b9_7f4a_7c15;
+    for _ in 0..3 {
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+    }
+    x.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
 /// Compiled patterns and the like, shared by all evaluations of a program, bounded.

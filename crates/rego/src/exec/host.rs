@@ -2,7 +2,7 @@
 
 use super::Exec;
 use crate::builtins::operand::charge_text;
-use crate::builtins::{Cache, Failure, Host};
+use crate::builtins::{self, Cache, Failure, Host};
 use crate::error::{Code, Error};
 use crate::value::Value;
 
@@ -36,17 +36,7 @@ impl Host for Exec<'_> {
 
     /// The same key gives the same number within one evaluation, as in OPA.
     fn random(&mut self, key: &str) -> u64 {
-        use std::hash::{Hash, Hasher};
-        let mut hasher = rustc_hash::FxHasher::default();
-        self.context.seed.hash(&mut hasher);
-        key.hash(&mut hasher);
-        let mut x = hasher.finish() ^ 0x9e37_79b9_7f4a_7c15;
-        for _ in 0..3 {
-            x ^= x >> 12;
-            x ^= x << 25;
-            x ^= x >> 27;
-        }
-        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        builtins::random(self.context.seed, key)
     }
 
     fn note(&mut self, _text: &str) {}
