@@ -15,6 +15,7 @@ pub(crate) mod declared;
 mod encoding;
 mod glob;
 mod graph;
+mod graphql;
 mod json_patch;
 mod json_paths;
 mod json_schema;
@@ -210,6 +211,7 @@ const FAMILIES: &[Table] = &[
     encoding::TABLE,
     glob::TABLE,
     graph::TABLE,
+    graphql::TABLE,
     json_patch::TABLE,
     json_paths::TABLE,
     json_schema::TABLE,
@@ -302,12 +304,6 @@ pub const REFUSED: &[(&str, &str)] = &[
         "crypto.x509.parse_rsa_private_key",
         "certificates and keys are not read yet",
     ),
-    ("graphql.is_valid", "GraphQL is not supported yet"),
-    ("graphql.parse", "GraphQL is not supported yet"),
-    ("graphql.parse_and_verify", "GraphQL is not supported yet"),
-    ("graphql.parse_query", "GraphQL is not supported yet"),
-    ("graphql.parse_schema", "GraphQL is not supported yet"),
-    ("graphql.schema_is_valid", "GraphQL is not supported yet"),
 ];
 
 /// Why a built-in is refused, if it is.
