@@ -233,3 +233,21 @@ impl Term {
         }
     }
 }
+
+/// What a part of a template captures, if it is an expression with `with`: the parser writes it `{_ | _ = x with ..}`.
+pub(crate) fn template_capture(part: &Term) -> Option<(&Term, &[With])> {
+    let TermValue::SetCompr(head, body) = &part.value else {
+        return None;
+    };
+    match (&head.value, body.as_slice()) {
+        (TermValue::Var(name), [Expr { kind: ExprKind::Call(call), with, .. }])
+            if name.starts_with('$') && !with.is_empty() =>
+        {
+            match call.as_slice() {
+                [_, Term { value: TermValue::Var(bound), .. }, captured] if bound == name => Some((captured, with)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

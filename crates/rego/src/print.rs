@@ -241,7 +241,16 @@ fn put_template(out: &mut String, parts: &[Term]) {
             TermValue::Null | TermValue::Bool(_) | TermValue::Number(_) => put_term(out, part),
             _ => {
                 out.push('{');
-                put_term(out, part);
+                match crate::ast::template_capture(part) {
+                    None => put_term(out, part),
+                    Some((captured, with)) => {
+                        put_term(out, captured);
+                        for w in with {
+                            out.push(' ');
+                            put_with(out, w);
+                        }
+                    }
+                }
                 out.push('}');
             }
         }
@@ -353,7 +362,8 @@ fn put_expr(out: &mut String, e: &Expr) {
             out.push_str(" }");
         }
         ExprKind::Not(body) => match body.as_slice() {
-            [one] => {
+            // Braces stand where they are written: the expression begins with them.
+            [one] if one.loc.start == e.loc.start => {
                 out.push_str("not ");
                 put_expr(out, one);
             }

@@ -236,6 +236,11 @@ fn base64_bytes(s: &[u8], alphabet: &[u8; 64]) -> Result<Vec<u8>, usize> {
     }
 }
 
+/// The bytes of standard base64, as Go reads it: line ends are passed over.
+pub(super) fn standard_base64(text: &[u8]) -> Result<Vec<u8>, Failure> {
+    base64_bytes(text, STANDARD).map_err(illegal_base64)
+}
+
 fn illegal_base64(at: usize) -> Failure {
     error(format!("illegal base64 data at input byte {at}"))
 }

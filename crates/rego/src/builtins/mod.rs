@@ -37,6 +37,7 @@ mod units;
 mod uri;
 mod uuid;
 mod walk;
+mod x509;
 
 pub(crate) use quick::{Quick, Short, quick};
 
@@ -229,6 +230,7 @@ const FAMILIES: &[Table] = &[
     uri::TABLE,
     uuid::TABLE,
     walk::TABLE,
+    x509::TABLE,
 ];
 
 /// Every built-in that exists here, by name.
@@ -282,28 +284,6 @@ pub const REFUSED: &[(&str, &str)] = &[
         "it gives OPA's own syntax tree, which does not exist here",
     ),
     ("external_data", "external data providers are not supported yet"),
-    ("crypto.parse_private_keys", "certificates and keys are not read yet"),
-    (
-        "crypto.x509.parse_and_verify_certificates",
-        "certificates and keys are not read yet",
-    ),
-    (
-        "crypto.x509.parse_and_verify_certificates_with_options",
-        "certificates and keys are not read yet",
-    ),
-    (
-        "crypto.x509.parse_certificate_request",
-        "certificates and keys are not read yet",
-    ),
-    (
-        "crypto.x509.parse_certificates",
-        "certificates and keys are not read yet",
-    ),
-    ("crypto.x509.parse_keypair", "certificates and keys are not read yet"),
-    (
-        "crypto.x509.parse_rsa_private_key",
-        "certificates and keys are not read yet",
-    ),
 ];
 
 /// Why a built-in is refused, if it is.

@@ -12,7 +12,7 @@ pub(crate) const TABLE: Table = &[("uri.parse", parse), ("uri.is_valid", is_vali
 fn parse(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let s = string(args, 1)?;
     host.charge(s.len().saturating_mul(8))?;
-    let url = url(s).map_err(|(text, fault)| Failure::Builtin(format!("parse {}: {fault}", quoted(&text))))?;
+    let url = read(s).map_err(Failure::Builtin)?;
     let (hostname, port) = split_port(&url.host);
     let parts = [
         ("scheme", url.scheme.as_str()),
@@ -37,14 +37,115 @@ fn is_valid(host: &mut dyn Host, args: &[&Value]) -> Answer {
     Ok(Some(Value::Bool(!s.is_empty() && url(s).is_ok())))
 }
 
+/// A URL's parts.
 #[derive(Default)]
-struct Url {
+pub(super) struct Url {
     scheme: String,
-    host: String,
+    opaque: String,
+    /// Name and password before the host, unescaped.
+    user: Option<(String, Option<String>)>,
+    pub(super) host: String,
     path: String,
     raw_path: String,
+    /// The path as it is written.
+    written_path: String,
+    /// A path follows the scheme without a host between.
+    omit_host: bool,
+    /// A question mark with nothing behind it.
+    force_query: bool,
     query: String,
     fragment: String,
+    written_fragment: String,
+}
+
+impl Url {
+    /// The URL written out again.
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        if !self.scheme.is_empty() {
+            out = format!("{}:", self.scheme);
+        }
+        if !self.opaque.is_empty() {
+            out.push_str(&self.opaque);
+        } else {
+            let anyone = !self.host.is_empty() || self.user.is_some();
+            if anyone || !(self.scheme.is_empty() || self.omit_host || self.path.is_empty()) {
+                out.push_str("//");
+            }
+            if let Some((name, password)) = &self.user {
+                out.push_str(&escape(name, Part::User));
+                if let Some(password) = password {
+                    out.push(':');
+                    out.push_str(&escape(password, Part::User));
+                }
+                out.push('@');
+            }
+            out.push_str(&escape(&self.host, Part::Host));
+            let path = written_or_escaped(&self.written_path, &self.path, Part::Path);
+            if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
+                out.push('/');
+            }
+            if out.is_empty() && path.split('/').next().is_some_and(|s| s.contains(':')) {
+                out.push_str("./");
+            }
+            out.push_str(&path);
+        }
+        if self.force_query || !self.query.is_empty() {
+            out.push('?');
+            out.push_str(&self.query);
+        }
+        if !self.fragment.is_empty() {
+            out.push('#');
+            out.push_str(&written_or_escaped(
+                &self.written_fragment,
+                &self.fragment,
+                Part::Fragment,
+            ));
+        }
+        out
+    }
+
+    /// The fields of Go's structure.
+    pub(super) fn value(&self) -> Value {
+        let raw = |written: &String, plain: &String, part| match escape(plain, part) == *written {
+            true => Value::string(""),
+            false => Value::string(written),
+        };
+        let user = match self.user {
+            Some(_) => Value::object(Vec::new()),
+            None => Value::Null,
+        };
+        Value::record([
+            ("Scheme", Value::string(&self.scheme)),
+            ("Opaque", Value::string(&self.opaque)),
+            ("User", user),
+            ("Host", Value::string(&self.host)),
+            ("Path", Value::string(&self.path)),
+            ("RawPath", raw(&self.written_path, &self.path, Part::Path)),
+            ("OmitHost", Value::Bool(self.omit_host)),
+            ("ForceQuery", Value::Bool(self.force_query)),
+            ("RawQuery", Value::string(&self.query)),
+            ("Fragment", Value::string(&self.fragment)),
+            (
+                "RawFragment",
+                raw(&self.written_fragment, &self.fragment, Part::Fragment),
+            ),
+        ])
+    }
+}
+
+/// What is written where it is written well, else the plain text escaped.
+fn written_or_escaped(written: &str, plain: &str, part: Part) -> String {
+    let well = |b: u8| b"!$&'()*+,;=:@[]%".contains(&b) || part.plain(b);
+    match !written.is_empty() && written.bytes().all(well) {
+        true => written.to_string(),
+        false => escape(plain, part),
+    }
+}
+
+/// Reads a URL; the error is about the whole text.
+pub(super) fn read(s: &str) -> Result<Url, String> {
+    url(s).map_err(|(text, fault)| format!("parse {}: {fault}", quoted(&text)))
 }
 
 fn quoted(s: &str) -> String {
@@ -135,6 +236,7 @@ fn url(s: &str) -> Result<Url, (String, String)> {
     let (before, fragment) = s.split_once('#').unwrap_or((s, ""));
     let mut url = without_fragment(before).map_err(|fault| (before.to_string(), fault))?;
     url.fragment = unescape(fragment, Part::Fragment).map_err(|fault| (s.to_string(), fault))?;
+    url.written_fragment = fragment.to_string();
     Ok(url)
 }
 
@@ -158,16 +260,18 @@ fn without_fragment(s: &str) -> Result<Url, String> {
     }
     let mut url = Url::default();
     if s == "*" {
-        (url.path, url.raw_path) = ("*".into(), "*".into());
+        (url.path, url.raw_path, url.written_path) = ("*".into(), "*".into(), "*".into());
         return Ok(url);
     }
     let (scheme, rest) = scheme(s)?;
     url.scheme = scheme.to_ascii_lowercase();
     let (mut rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    url.force_query = query.is_empty() && s.ends_with('?');
     url.query = query.to_string();
     if !rest.starts_with('/') {
         if !scheme.is_empty() {
             // An opaque address (`mailto:x@y`): no host, no path.
+            url.opaque = rest.to_string();
             return Ok(url);
         }
         if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
@@ -181,8 +285,16 @@ fn without_fragment(s: &str) -> Result<Url, String> {
         let (authority, path) = after.split_at_checked(end).unwrap_or((after, ""));
         rest = path;
         url.host = host_of_authority(authority)?;
+        if let Some((user, _)) = authority.rsplit_once('@') {
+            let (name, password) = user.split_once(':').map_or((user, None), |(n, p)| (n, Some(p)));
+            let password = password.map(|p| unescape(p, Part::User)).transpose()?;
+            url.user = Some((unescape(name, Part::User)?, password));
+        }
+    } else {
+        url.omit_host = !scheme.is_empty() && rest.starts_with('/');
     }
     url.path = unescape(rest, Part::Path)?;
+    url.written_path = rest.to_string();
     // The raw form is kept only where escaping the path would not give it.
     url.raw_path = if escape(&url.path, Part::Path) == rest {
         url.path.clone()

@@ -3,7 +3,7 @@
 use super::rewrite::{append, dotted, hoist, true_expr};
 use super::walk::{self, SAFETY, Vars, is_generated};
 use super::{Compiler, Generator, safety};
-use crate::ast::{Expr, ExprKind, Term, TermValue};
+use crate::ast::{Expr, ExprKind, Term, TermValue, template_capture};
 use crate::error::{Code, Error};
 
 impl Compiler<'_> {
@@ -298,7 +298,12 @@ impl Templates<'_, '_> {
                 }
                 _ => {}
             }
-            let mut vars: Vec<_> = walk::term_vars([&part], SAFETY)
+            let capture = template_capture(&part).is_some();
+            let looked_at = match template_capture(&part) {
+                None => vec![&part],
+                Some((captured, with)) => with.iter().map(|w| &w.value).chain([captured]).collect(),
+            };
+            let mut vars: Vec<_> = walk::term_vars(looked_at, SAFETY)
                 .into_iter()
                 .filter(|v| !safe.contains(v))
                 .collect();
@@ -309,7 +314,10 @@ impl Templates<'_, '_> {
                     .push(Error::new(Code::Compile, &part.loc, format!("var {v} is undeclared")));
             }
             self.term(&mut part, safe);
-            terms.push(guarded(self.generator, part));
+            terms.push(match capture {
+                true => part,
+                false => guarded(self.generator, part),
+            });
         }
         if terms.is_empty() {
             terms.push(Term::at(TermValue::String("".into()), &loc));

@@ -389,15 +389,7 @@ impl<'a> Parser<'a> {
                 self.error(&expr.loc, fault);
                 return None;
             }
-            let place = expr.loc.clone();
-            let Some(part) = template_part(expr) else {
-                self.error(
-                    &place,
-                    "`with` and `not` are not supported in template-string expressions",
-                );
-                return None;
-            };
-            parts.push(part);
+            parts.extend(self.template_part(expr));
             if self.tok() != Tok::RBrace {
                 let loc = self.loc();
                 self.error(&loc, "expected } to end template string expression");
@@ -408,6 +400,29 @@ impl<'a> Parser<'a> {
         let end = self.tok_end();
         self.grow(height + 1)
             .then(|| spread(TermValue::Template(parts), &loc, loc.start, end))
+    }
+
+    /// The expression as a part of a template. One with `with` is a set of what it gives: `{_ | _ = x with ..}`, both
+    /// wildcards the same.
+    fn template_part(&mut self, expr: Expr) -> Option<Term> {
+        let Expr { kind, with, loc, .. } = expr;
+        let part = match kind {
+            ExprKind::Term(term) => term,
+            ExprKind::Call(terms) => Term::at(TermValue::Call(terms), &loc),
+            _ => return None,
+        };
+        let scalar = matches!(
+            part.value,
+            TermValue::Null | TermValue::Bool(_) | TermValue::Number(_) | TermValue::String(_)
+        );
+        if with.is_empty() || scalar {
+            return Some(part);
+        }
+        let var = Term::at(self.next_wildcard(), &loc);
+        let call = vec![operator("eq", &loc), var.clone(), part];
+        let mut capture = super::expr::expr(ExprKind::Call(call), &loc);
+        capture.with = with;
+        Some(Term::at(TermValue::SetCompr(Box::new(var), vec![capture]), &loc))
     }
 
     /// What follows a `(`: the call, with the token after it current.
@@ -737,20 +752,9 @@ fn template_fault(expr: &Expr) -> Option<&'static str> {
             },
             _ => None,
         },
+        ExprKind::Not(_) => Some("unexpected negation ('not') in template-string expression"),
         ExprKind::Every(_) => Some("unexpected 'every' in template-string expression"),
         ExprKind::Some(_) => Some("unexpected 'some' in template-string expression"),
-        _ => None,
-    }
-}
-
-/// The expression as a term; `None` for what is none.
-fn template_part(expr: Expr) -> Option<Term> {
-    if !expr.with.is_empty() {
-        return None;
-    }
-    match expr.kind {
-        ExprKind::Term(term) => Some(term),
-        ExprKind::Call(terms) => Some(Term::at(TermValue::Call(terms), &expr.loc)),
         _ => None,
     }
 }

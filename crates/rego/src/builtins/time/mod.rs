@@ -2,7 +2,7 @@
 //!
 //! Nothing here looks at a clock or the environment: the time is the caller's, and `Local` is UTC.
 
-mod civil;
+pub(crate) mod civil;
 mod duration;
 mod layout;
 mod read;
