@@ -191,41 +191,47 @@ fn known_differences() -> BTreeMap<String, String> {
     out
 }
 
-#[test]
-fn as_opa_answers() {
-    let known = known_differences();
-    let mut met = 0;
-    let mut wrong = Vec::new();
+/// All rows with their files.
+fn all_rows() -> Vec<(String, String)> {
     let mut files: Vec<_> = std::fs::read_dir(format!("{}/tests/data/builtins", env!("CARGO_MANIFEST_DIR")))
         .expect("data")
         .map(|e| e.expect("entry").file_name().into_string().expect("name"))
         .filter(|n| n.ends_with(".tsv"))
         .collect();
     files.sort();
-    let mut rows = 0;
+    let mut out = Vec::new();
     for file in files {
-        for line in data(&format!("builtins/{file}"))
-            .lines()
-            .filter(|l| !l.starts_with('#'))
-        {
-            let mut fields = line.splitn(3, '\t');
-            let (Some(name), Some(args), Some(want)) = (fields.next(), fields.next(), fields.next()) else {
-                panic!("{file}: {line}");
-            };
-            rows += 1;
-            let got = short_call(name, &operands(args));
-            let same_class = want
-                .strip_suffix('*')
-                .is_some_and(|class| class.ends_with(": ") && got.starts_with(class));
-            if got == want || same_class {
-                continue;
-            }
-            if known.get(&format!("{name}\t{args}")).is_some_and(|ours| *ours == got) {
-                met += 1;
-                continue;
-            }
-            wrong.push(format!("{file}: {name}\t{args}\n  want {want}\n  got  {got}"));
+        let text = data(&format!("builtins/{file}"));
+        let lines = text.lines().filter(|l| !l.starts_with('#') && !l.is_empty());
+        out.extend(lines.map(|l| (file.clone(), l.to_string())));
+    }
+    out
+}
+
+#[test]
+fn as_opa_answers() {
+    let known = known_differences();
+    let mut met = 0;
+    let mut wrong = Vec::new();
+    let mut rows = 0;
+    for (file, line) in all_rows() {
+        let mut fields = line.splitn(3, '\t');
+        let (Some(name), Some(args), Some(want)) = (fields.next(), fields.next(), fields.next()) else {
+            panic!("{file}: {line}");
+        };
+        rows += 1;
+        let got = short_call(name, &operands(args));
+        let same_class = want
+            .strip_suffix('*')
+            .is_some_and(|class| class.ends_with(": ") && got.starts_with(class));
+        if got == want || same_class {
+            continue;
         }
+        if known.get(&format!("{name}\t{args}")).is_some_and(|ours| *ours == got) {
+            met += 1;
+            continue;
+        }
+        wrong.push(format!("{file}: {name}\t{args}\n  want {want}\n  got  {got}"));
     }
     let shown: Vec<&String> = wrong.iter().take(400).collect();
     assert!(
@@ -238,17 +244,144 @@ fn as_opa_answers() {
     assert!(rows > 600);
 }
 
+/// A type of OPA's capabilities as its type errors write it.
+fn type_text(of: &Value) -> String {
+    let list = |key: &str| -> Vec<String> {
+        let items = of.get(key).and_then(Value::as_array).unwrap_or_default();
+        items.iter().map(type_text).collect()
+    };
+    let word = of.get("type").and_then(Value::as_str).unwrap_or_default();
+    let plain = match word {
+        "any" if of.get("of").is_some() => format!("any<{}>", list("of").join(", ")),
+        "array" => {
+            let known = list("static");
+            let known = if known.is_empty() { String::new() } else { format!("<{}>", known.join(", ")) };
+            let rest = of.get("dynamic").map(|t| format!("[{}]", type_text(t)));
+            format!("array{known}{}", rest.unwrap_or_default())
+        }
+        "set" => format!("set[{}]", type_text(of.get("of").expect("of"))),
+        "object" => {
+            let known = of.get("static").and_then(Value::as_array).unwrap_or_default();
+            let known: Vec<String> = known
+                .iter()
+                .map(|f| format!("{}: {}", f.get("key").unwrap().as_str().unwrap(), type_text(f.get("value").unwrap())))
+                .collect();
+            let known = if known.is_empty() { String::new() } else { format!("<{}>", known.join(", ")) };
+            let rest = of.get("dynamic").map(|t| {
+                format!("[{}: {}]", type_text(t.get("key").expect("key")), type_text(t.get("value").expect("value")))
+            });
+            format!("object{known}{}", rest.unwrap_or_default())
+        }
+        other => other.to_string(),
+    };
+    match of.get("name").and_then(Value::as_str) {
+        Some(name) => format!("{name}: {plain}"),
+        None => plain,
+    }
+}
+
+/// A declaration of OPA's capabilities as our table writes it.
+fn signature_text(decl: &Value) -> String {
+    let args = decl.get("args").and_then(Value::as_array).unwrap_or_default();
+    let mut args: Vec<String> = args.iter().map(type_text).collect();
+    args.extend(decl.get("variadic").map(|t| format!("{}...", type_text(t))));
+    let result = decl.get("result").map(|t| format!(" {}", type_text(t)));
+    format!("({}){}", args.join(", "), result.unwrap_or_default())
+}
+
+/// `data/capabilities.json`: the built-ins of `opa capabilities --current` (1.17.1), without descriptions.
 #[test]
-fn every_name_is_implemented_or_refused() {
-    let missing: Vec<String> = data("builtin-names.txt")
-        .lines()
-        .filter(|name| builtins::find(name).is_none() && builtins::refused(name).is_none())
-        .map(str::to_string)
-        .collect();
-    assert!(missing.is_empty(), "neither implemented nor refused: {missing:?}");
+fn every_capability_of_opa_is_implemented_or_refused() {
+    let all = json::read(data("capabilities.json").as_bytes(), json::ReadOptions::default()).expect("capabilities");
+    let all = all.as_array().expect("a list").to_vec();
+    assert!(all.len() > 200);
+    let mut faults = Vec::new();
+    for capability in &all {
+        let word = |key: &str| capability.get(key).and_then(Value::as_str);
+        let flag = |key: &str| capability.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let name = word("name").expect("name");
+        let Some(ours) = builtins::find(name) else {
+            if builtins::refused(name).is_none() {
+                faults.push(format!("{name}: neither implemented nor refused"));
+            }
+            continue;
+        };
+        let wanted = signature_text(capability.get("decl").expect("decl"));
+        let given = (ours.signature, ours.infix, ours.relation, ours.deprecated, ours.deterministic);
+        let wanted = (
+            wanted.as_str(),
+            word("infix"),
+            flag("relation"),
+            flag("deprecated"),
+            !flag("nondeterministic"),
+        );
+        if given != wanted {
+            faults.push(format!("{name}: {given:?}, OPA's {wanted:?}"));
+        }
+    }
+    let known: Vec<&str> = all.iter().filter_map(|c| c.get("name").and_then(Value::as_str)).collect();
+    let unknown = builtins::all().keys().filter(|name| !known.contains(name));
+    faults.extend(unknown.map(|name| format!("{name}: unknown to OPA")));
     for (name, reason) in builtins::REFUSED {
-        assert!(builtins::find(name).is_none(), "{name} is refused and implemented");
-        assert!(!reason.is_empty());
+        if builtins::find(name).is_some() || reason.is_empty() {
+            faults.push(format!("{name}: refused and implemented, or without a reason"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Built-ins without rows of their own, and where they are tried instead.
+const WITHOUT_ROWS: &[(&str, &str)] = &[
+    ("assign", "the compiler puts unification in its place"),
+    ("eq", "unification, which is no function in OPA"),
+    ("internal.print", "prints_the_cross_product"),
+    ("internal.test_case", "marks a case for opa test, and is always true"),
+    ("print", "the compiler puts internal.print in its place"),
+    ("rego.metadata.chain", "the compiler puts the annotations in its place"),
+    ("rego.metadata.rule", "the compiler puts the annotations in its place"),
+    ("time.now_ns", "gives the host's time"),
+    ("uuid.rfc4122", "random"),
+];
+
+#[test]
+fn every_built_in_has_rows() {
+    let mut rows: BTreeMap<&str, usize> = builtins::all().keys().map(|name| (*name, 0)).collect();
+    for (file, line) in all_rows() {
+        let name = line.split('\t').next().unwrap_or_default();
+        let name = name.trim_end_matches("[0]").trim_end_matches('#');
+        let count = rows.get_mut(name).unwrap_or_else(|| panic!("{file}: no built-in {name}"));
+        *count += 1;
+    }
+    let few: Vec<String> = rows
+        .iter()
+        .filter(|(name, count)| **count < 5 && WITHOUT_ROWS.iter().all(|w| w.0 != **name))
+        .map(|(name, count)| format!("{name}: {count}"))
+        .collect();
+    assert!(few.is_empty(), "built-ins with fewer than five rows: {few:?}");
+}
+
+/// Signatures that are random in OPA cannot be rows: what we sign with a private key must verify with its public one.
+#[test]
+fn what_is_signed_verifies() {
+    let keys = json::read(data("signing-keys.json").as_bytes(), json::ReadOptions::default()).expect("keys");
+    for entry in keys.as_array().expect("a list") {
+        let alg = entry.get("alg").and_then(Value::as_str).expect("alg");
+        let (private, public) = (entry.get("private").expect("private"), entry.get("public").expect("public"));
+        let header = Value::record([("alg", Value::string(alg)), ("typ", Value::string("JWT"))]);
+        let payload = Value::record([("sub", Value::string("x"))]);
+        let mut h = host(64 << 20);
+        let sign = builtins::find("io.jwt.encode_sign").expect("encode_sign").function;
+        let token = sign(&mut h, &[&header, &payload, private])
+            .unwrap_or_else(|e| panic!("{alg}: {e:?}"))
+            .expect("a token");
+        let again = sign(&mut h, &[&header, &payload, private]).expect("a token");
+        assert_eq!(Some(&token), again.as_ref(), "{alg}: the same input gives the same token");
+        let public = Value::string(json::write(public));
+        let name = format!("io.jwt.verify_{}", alg.to_ascii_lowercase());
+        assert_eq!(call(&mut h, &name, &[token.clone(), public.clone()]), "true", "{alg}");
+        let constraints = Value::record([("cert", public), ("alg", Value::string(alg))]);
+        let verified = call(&mut h, "io.jwt.decode_verify", &[token, constraints]);
+        assert!(verified.starts_with("[true, "), "{alg}: {verified}");
     }
 }
 

@@ -148,7 +148,14 @@ fn yaml_marshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
 fn yaml_unmarshal(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let s = string(args, 1)?;
     host.charge(s.len().saturating_mul(16))?;
-    let v = crate::yaml::read(s).map_err(|e| error(format!("yaml: line {}: {}", e.row, e.message)))?;
+    let v = crate::yaml::read(s).map_err(|e| {
+        let message = match e.message.as_str() {
+            "unclosed bracket '['" => "did not find expected ',' or ']'",
+            "unclosed bracket '{'" => "did not find expected ',' or '}'",
+            other => other,
+        };
+        error(format!("yaml: line {}: {message}", e.row))
+    })?;
     // Aliases can make more of the text than it is long.
     charge_text(host, &v, 1)?;
     Ok(Some(v))

@@ -1,20 +1,26 @@
 //! Signatures of tokens, by the names RFC 7518 gives the algorithms.
 
 use super::keys::{self, Public};
+use crate::builtins::x509::algorithm::{Curve, Hash};
+use crate::builtins::x509::pss;
+use crate::builtins::x509::public::{
+    Form, Public as Key, ecdsa_verifies, ed25519_verifies, fitted, hashed, rsa_verifies,
+};
 use crate::value::Value;
 use ed25519_dalek::Signer;
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use p256::ecdsa::signature::hazmat::{PrehashSigner, RandomizedPrehashSigner};
+use rsa::rand_core::{self, CryptoRng, RngCore};
 use rsa::{Pkcs1v15Sign, Pss};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// The part of an algorithm's name that says which hash.
-fn hash(alg: &str, text: &[u8]) -> Vec<u8> {
+fn kind(alg: &str) -> Hash {
     match alg.get(2..) {
-        Some("256") => Sha256::digest(text).to_vec(),
-        Some("384") => Sha384::digest(text).to_vec(),
-        _ => Sha512::digest(text).to_vec(),
+        Some("256") => Hash::Sha256,
+        Some("384") => Hash::Sha384,
+        _ => Hash::Sha512,
     }
 }
 
@@ -43,64 +49,138 @@ pub(crate) fn shared(alg: &str, secret: &[u8], text: &[u8], signature: &[u8]) ->
     want.len() == signature.len() && differs == 0
 }
 
+/// What wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A function for one algorithm, which takes some signatures that are written otherwise.
+    Function,
+    /// A token's header.
+    Header,
+}
+
 /// Whether a signature verifies.
-pub(crate) fn verifies(alg: &str, key: &Public, text: &[u8], signature: &[u8]) -> bool {
-    let hashed = || hash(alg, text);
-    match (alg, key) {
-        ("RS256", Public::Rsa(key)) => key.verify(Pkcs1v15Sign::new::<Sha256>(), &hashed(), signature).is_ok(),
-        ("RS384", Public::Rsa(key)) => key.verify(Pkcs1v15Sign::new::<Sha384>(), &hashed(), signature).is_ok(),
-        ("RS512", Public::Rsa(key)) => key.verify(Pkcs1v15Sign::new::<Sha512>(), &hashed(), signature).is_ok(),
-        ("PS256", Public::Rsa(key)) => key.verify(Pss::new::<Sha256>(), &hashed(), signature).is_ok(),
-        ("PS384", Public::Rsa(key)) => key.verify(Pss::new::<Sha384>(), &hashed(), signature).is_ok(),
-        ("PS512", Public::Rsa(key)) => key.verify(Pss::new::<Sha512>(), &hashed(), signature).is_ok(),
-        ("ES256" | "ES384" | "ES512", Public::P256(key)) => {
-            p256::ecdsa::Signature::from_slice(signature).is_ok_and(|s| key.verify_prehash(&hashed(), &s).is_ok())
+pub(crate) fn verifies(asked: Asked, alg: &str, key: &Public, text: &[u8], signature: &[u8]) -> bool {
+    let of = kind(alg);
+    let hashed = || hashed(of, text);
+    match (alg.get(..2), key) {
+        (Some("RS"), Public::Key(Key::Rsa { n, e })) => rsa_verifies(n, *e, of, &hashed(), signature),
+        (Some("PS"), Public::Key(Key::Rsa { n, e })) => {
+            let hashed = hashed();
+            let salt = (asked == Asked::Header).then_some(hashed.len());
+            pss::verifies(n, *e, of, &hashed, signature, salt)
         }
-        ("ES256" | "ES384" | "ES512", Public::P384(key)) => {
-            p384::ecdsa::Signature::from_slice(signature).is_ok_and(|s| key.verify_prehash(&hashed(), &s).is_ok())
+        (Some("ES"), Public::Key(Key::Ecdsa { curve, point })) => {
+            let form = match asked {
+                Asked::Function => Form::Halves,
+                Asked::Header => Form::Fixed,
+            };
+            ecdsa_verifies(*curve, point, &hashed(), form, signature)
         }
-        ("ES256" | "ES384" | "ES512", Public::P521(key)) => {
-            p521::ecdsa::Signature::from_slice(signature).is_ok_and(|s| key.verify_prehash(&hashed(), &s).is_ok())
-        }
-        ("EdDSA", Public::Ed25519(key)) => ed25519_dalek::Signature::from_slice(signature)
-            .is_ok_and(|s| ed25519_dalek::Verifier::verify(key, text, &s).is_ok()),
-        (_, Public::Secret(secret)) => shared(alg, secret, text, signature),
+        (Some("Ed"), Public::Key(Key::Ed25519(key))) => ed25519_verifies(key, text, signature),
+        (Some("HS"), Public::Secret(secret)) => shared(alg, secret, text, signature),
         _ => false,
     }
 }
 
+/// Bytes that follow from a key: the same input gives the same signature.
+struct Seeded {
+    key: Vec<u8>,
+    counter: u64,
+}
+
+impl RngCore for Seeded {
+    fn next_u32(&mut self) -> u32 {
+        rand_core::impls::next_u32_via_fill(self)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        rand_core::impls::next_u64_via_fill(self)
+    }
+
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(32) {
+            self.counter = self.counter.wrapping_add(1);
+            let block = [self.key.as_slice(), &self.counter.to_be_bytes()].concat();
+            let length = chunk.len();
+            chunk.copy_from_slice(Sha256::digest(block).get(..length).unwrap_or_default());
+        }
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Seeded {}
+
 /// The signature of a text with a JSON key.
-pub(crate) fn sign(alg: &str, key: &Value, text: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn sign(seed: u64, alg: &str, key: &Value, text: &[u8]) -> Result<Vec<u8>, String> {
     let field = |name: &str| keys::field(key, name);
     let invalid = || format!("the key does not sign with {alg}");
-    let hashed = hash(alg, text);
-    match alg {
-        "HS256" | "HS384" | "HS512" => keyed(alg, &field("k")?, text).ok_or_else(invalid),
-        "RS256" | "RS384" | "RS512" => {
-            let scheme = match alg {
-                "RS256" => Pkcs1v15Sign::new::<Sha256>(),
-                "RS384" => Pkcs1v15Sign::new::<Sha384>(),
-                _ => Pkcs1v15Sign::new::<Sha512>(),
+    let word = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
+    let of = kind(alg);
+    let hashed = hashed(of, text);
+    match (alg.get(..2), word("kty")) {
+        (Some("HS"), "oct") => keyed(alg, &field("k")?, text).ok_or_else(invalid),
+        (Some("RS"), "RSA") => {
+            let scheme = match of {
+                Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
+                Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
+                Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
             };
             keys::rsa_private(key)?.sign(scheme, &hashed).map_err(|e| e.to_string())
         }
-        "ES256" => {
-            let key = p256::ecdsa::SigningKey::from_slice(&field("d")?).map_err(|_| invalid())?;
-            let signature: p256::ecdsa::Signature = key.sign_prehash(&hashed).map_err(|_| invalid())?;
-            Ok(signature.to_bytes().to_vec())
+        (Some("PS"), "RSA") => {
+            let scheme = match of {
+                Hash::Sha256 => Pss::new::<Sha256>(),
+                Hash::Sha384 => Pss::new::<Sha384>(),
+                Hash::Sha512 => Pss::new::<Sha512>(),
+            };
+            let mut salt = Seeded {
+                key: seed.to_be_bytes().to_vec(),
+                counter: 0,
+            };
+            keys::rsa_private(key)?
+                .sign_with_rng(&mut salt, scheme, &hashed)
+                .map_err(|e| e.to_string())
         }
-        "ES384" => {
-            let key = p384::ecdsa::SigningKey::from_slice(&field("d")?).map_err(|_| invalid())?;
-            let signature: p384::ecdsa::Signature = key.sign_prehash(&hashed).map_err(|_| invalid())?;
-            Ok(signature.to_bytes().to_vec())
+        (Some("ES"), "EC") => {
+            let curve = keys::curve(word("crv")).ok_or_else(invalid)?;
+            let secret = field("d")?;
+            let hashed = fitted(&hashed, curve.size());
+            macro_rules! sign {
+                ($krate:ident) => {{
+                    let key = $krate::ecdsa::SigningKey::from_slice(&secret).map_err(|_| invalid())?;
+                    let signature: $krate::ecdsa::Signature = key.sign_prehash(&hashed).map_err(|_| invalid())?;
+                    Ok(signature.to_bytes().to_vec())
+                }};
+            }
+            match curve {
+                Curve::P224 => Err(invalid()),
+                Curve::P256 => sign!(p256),
+                Curve::P384 => sign!(p384),
+                Curve::P521 => {
+                    let key = p521::ecdsa::SigningKey::from_slice(&secret).map_err(|_| invalid())?;
+                    // What is random in it follows from the secret and the text, as in RFC 6979: nobody can know it.
+                    let mut nonce = Seeded {
+                        key: Sha512::digest([secret.as_slice(), &hashed].concat()).to_vec(),
+                        counter: 0,
+                    };
+                    let signature: p521::ecdsa::Signature = key
+                        .sign_prehash_with_rng(&mut nonce, &hashed)
+                        .map_err(|_| invalid())?;
+                    Ok(signature.to_bytes().to_vec())
+                }
+            }
         }
-        "EdDSA" => {
+        (Some("Ed"), "OKP") => {
             let bytes = field("d")?.try_into().map_err(|_| invalid())?;
             Ok(ed25519_dalek::SigningKey::from_bytes(&bytes)
                 .sign(text)
                 .to_bytes()
                 .to_vec())
         }
-        _ => Err(format!("signing with {alg} is not supported")),
+        _ => Err(invalid()),
     }
 }

@@ -11,6 +11,7 @@ mod name;
 pub(crate) mod pem;
 mod policies;
 mod private;
+pub(crate) mod pss;
 pub(crate) mod public;
 mod request;
 mod value;
@@ -258,7 +259,9 @@ fn parse_json_key(host: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 fn parse_keypair(host: &mut dyn Host, args: &[&Value]) -> Answer {
-    let (certificates, key) = (to_bytes(string(args, 1)?), to_bytes(string(args, 2)?));
+    let certificates = to_bytes(string(args, 1)?);
+    // OPA calls both operands the first.
+    let key = to_bytes(string(args.get(1..).unwrap_or_default(), 1)?);
     charge(host, &certificates)?;
     charge(host, &key)?;
     let (certificates, leaf) = chain_of_pair(&certificates)?;

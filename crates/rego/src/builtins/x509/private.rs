@@ -1,7 +1,7 @@
 //! Private keys: read from PKCS #1, PKCS #8 and SEC 1, and shown as Go's JSON writer or as a JSON key.
 
 use super::algorithm::{self, Curve};
-use super::der::{BITS, Der, OCTETS, SEQUENCE, fields, oid_text};
+use super::der::{BITS, Der, OBJECT, OCTETS, SEQUENCE, fields, oid_text};
 use super::public::{self, Public, coordinates};
 use super::value::{bytes, number, unsigned};
 use crate::value::Value;
@@ -223,6 +223,17 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<Private, String> {
     }
 }
 
+/// What follows the head of a field with a number; its length does not matter to Go.
+fn explicit(der: Der<'_>, number: u8) -> Option<Der<'_>> {
+    let rest = der.0.strip_prefix(&[fields(number)])?;
+    let (&length, rest) = rest.split_first()?;
+    match length {
+        0 => None,
+        1..=0x7f => Some(Der(rest)),
+        _ => rest.get(usize::from(length & 0x7f)..).map(Der),
+    }
+}
+
 /// Reads SEC 1; the curve may be named outside.
 ///
 /// # Errors
@@ -239,12 +250,17 @@ pub(crate) fn sec1(der: &[u8], named: Option<&[u32]>) -> Result<Private, String>
         return Err(failed("ParsePKCS1PrivateKey"));
     }
     let secret = key.read(OCTETS).ok_or_else(fault)?.0;
-    let inner = match key.optional(fields(0)).ok_or_else(fault)? {
-        Some(mut id) => Some(id.oid().ok_or_else(fault)?),
-        None => None,
-    };
-    if let Some(mut point) = key.optional(fields(1)).ok_or_else(fault)?
-        && (!point.next_is(BITS) || point.bits().is_none())
+    // What is optional and of another type counts as absent.
+    let mut inner = None;
+    if let Some(mut id) = explicit(key, 0)
+        && id.next_is(OBJECT)
+    {
+        inner = Some(id.oid().ok_or_else(fault)?);
+        key = id;
+    }
+    if let Some(mut point) = explicit(key, 1)
+        && point.next_is(BITS)
+        && point.bits().is_none()
     {
         return Err(fault());
     }
@@ -342,8 +358,12 @@ impl Private {
         let big = |n: &BigUint| text(&n.to_bytes_be());
         match self {
             Private::Rsa(k) => {
-                let [p, q, ..] = k.primes.as_slice() else {
-                    return Err("two primes are needed".into());
+                let [p, q] = k.primes.as_slice() else {
+                    return Err(format!(
+                        "failed to initialize *jwk.rsaPrivateKey from *rsa.PrivateKey: invalid number of primes in \
+                         rsa.PrivateKey: need 0 to 2, but got {}",
+                        k.primes.len()
+                    ));
                 };
                 let e = BigUint::from(k.e.unsigned_abs());
                 Ok(Value::record([
@@ -360,7 +380,7 @@ impl Private {
             }
             Private::Ecdsa {
                 curve: Curve::P224, ..
-            } => Err("jwk.Import: unsupported curve P-224".into()),
+            } => Err("failed to initialize *jwk.ecdsaPrivateKey from *ecdsa.PrivateKey: unknown elliptic curve".into()),
             Private::Ecdsa { curve, secret, point } => {
                 let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(curve.size()).unwrap_or_default();
                 Ok(Value::record([

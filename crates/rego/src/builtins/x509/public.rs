@@ -2,17 +2,18 @@
 
 use super::algorithm::{Curve, Hash, Identifier, Scheme};
 use super::der::{Der, NULL, SEQUENCE};
+use super::pss;
 use super::value::{bytes, number, unsigned};
 use crate::value::Value;
 use num_bigint::BigUint;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use rsa::{Pkcs1v15Sign, Pss, RsaPublicKey};
+use rsa::{Pkcs1v15Sign, RsaPublicKey};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// The largest RSA modulus that is used, in bits: input must not choose how long a verification takes.
-const RSA_BITS: u64 = 8192;
+pub(crate) const RSA_BITS_MOST: usize = 8192;
 /// Go trusts no smaller ones.
-const RSA_BITS_LEAST: u64 = 1024;
+pub(crate) const RSA_BITS_LEAST: usize = 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Public {
@@ -151,59 +152,69 @@ impl Public {
     /// Whether a signature of a text is this key's.
     pub(crate) fn verifies(&self, scheme: Scheme, text: &[u8], signature: &[u8]) -> bool {
         match (self, scheme) {
-            (Public::Rsa { n, e }, Scheme::Rsa(hash)) => {
-                let Some(key) = rsa_key(n, *e) else {
-                    return false;
-                };
-                let padding = match hash {
-                    Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
-                    Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
-                    Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
-                };
-                key.verify(padding, &hashed(hash, text), signature).is_ok()
-            }
+            (Public::Rsa { n, e }, Scheme::Rsa(hash)) => rsa_verifies(n, *e, hash, &hashed(hash, text), signature),
             (Public::Rsa { n, e }, Scheme::RsaPss(hash)) => {
-                let Some(key) = rsa_key(n, *e) else {
-                    return false;
-                };
-                let padding = match hash {
-                    Hash::Sha256 => Pss::new::<Sha256>(),
-                    Hash::Sha384 => Pss::new::<Sha384>(),
-                    Hash::Sha512 => Pss::new::<Sha512>(),
-                };
-                key.verify(padding, &hashed(hash, text), signature).is_ok()
+                let salt = hashed(hash, b"").len();
+                pss::verifies(n, *e, hash, &hashed(hash, text), signature, Some(salt))
             }
             (Public::Ecdsa { curve, point }, Scheme::Ecdsa(hash)) => {
-                ecdsa_verifies(*curve, point, &hashed(hash, text), signature)
+                ecdsa_verifies(*curve, point, &hashed(hash, text), Form::Der, signature)
             }
-            (Public::Ed25519(key), Scheme::Ed25519) => {
-                let Some(key) = key.as_slice().try_into().ok().and_then(|k| {
-                    ed25519_dalek::VerifyingKey::from_bytes(k).ok()
-                }) else {
-                    return false;
-                };
-                ed25519_dalek::Signature::from_slice(signature)
-                    .is_ok_and(|s| ed25519_dalek::Verifier::verify(&key, text, &s).is_ok())
-            }
+            (Public::Ed25519(key), Scheme::Ed25519) => ed25519_verifies(key, text, signature),
             _ => false,
         }
     }
 }
 
-fn rsa_key(n: &BigUint, e: i64) -> Option<RsaPublicKey> {
-    if !(RSA_BITS_LEAST..=RSA_BITS).contains(&n.bits()) || e > i64::from(i32::MAX) || e < 2 {
+/// An RSA key of two numbers; nothing where they make none.
+pub(crate) fn rsa(n: &[u8], e: &[u8]) -> Option<Public> {
+    let n = BigUint::from_bytes_be(n);
+    let e = i64::try_from(BigUint::from_bytes_be(e)).ok()?;
+    (n != BigUint::ZERO && e > 0).then_some(Public::Rsa { n, e })
+}
+
+/// An ECDSA key of an uncompressed point; nothing where it is none of the curve.
+pub(crate) fn point(curve: Curve, point: &[u8]) -> Option<Public> {
+    on_curve(curve, point).then(|| Public::Ecdsa {
+        curve,
+        point: point.to_vec(),
+    })
+}
+
+/// The key as its crate has it, if it is one that Go uses.
+pub(super) fn rsa_key(n: &BigUint, e: i64) -> Option<RsaPublicKey> {
+    let bits = usize::try_from(n.bits()).ok()?;
+    if !(RSA_BITS_LEAST..=RSA_BITS_MOST).contains(&bits) || e > i64::from(i32::MAX) || e < 2 {
         return None;
     }
     let e = u64::try_from(e).ok()?;
-    RsaPublicKey::new_with_max_size(
-        rsa::BigUint::from_bytes_be(&n.to_bytes_be()),
-        e.into(),
-        usize::try_from(RSA_BITS).ok()?,
-    )
-    .ok()
+    RsaPublicKey::new_with_max_size(rsa::BigUint::from_bytes_be(&n.to_bytes_be()), e.into(), RSA_BITS_MOST).ok()
 }
 
-fn hashed(hash: Hash, text: &[u8]) -> Vec<u8> {
+/// Whether a signature by PKCS #1 v1.5 is a key's.
+pub(crate) fn rsa_verifies(n: &BigUint, e: i64, hash: Hash, hashed: &[u8], signature: &[u8]) -> bool {
+    let padding = match hash {
+        Hash::Sha256 => Pkcs1v15Sign::new::<Sha256>(),
+        Hash::Sha384 => Pkcs1v15Sign::new::<Sha384>(),
+        Hash::Sha512 => Pkcs1v15Sign::new::<Sha512>(),
+    };
+    rsa_key(n, e).is_some_and(|key| key.verify(padding, hashed, signature).is_ok())
+}
+
+/// Whether a signature by Ed25519 is a key's.
+pub(crate) fn ed25519_verifies(key: &[u8], text: &[u8], signature: &[u8]) -> bool {
+    let key = <&[u8; 32]>::try_from(key)
+        .ok()
+        .and_then(|k| ed25519_dalek::VerifyingKey::from_bytes(k).ok());
+    let signature = ed25519_dalek::Signature::from_slice(signature).ok();
+    match (key, signature) {
+        (Some(key), Some(signature)) => ed25519_dalek::Verifier::verify(&key, text, &signature).is_ok(),
+        _ => false,
+    }
+}
+
+/// The hash of a text.
+pub(crate) fn hashed(hash: Hash, text: &[u8]) -> Vec<u8> {
     match hash {
         Hash::Sha256 => Sha256::digest(text).to_vec(),
         Hash::Sha384 => Sha384::digest(text).to_vec(),
@@ -222,20 +233,54 @@ pub(crate) fn fitted(hash: &[u8], size: usize) -> Vec<u8> {
     }
 }
 
-fn ecdsa_verifies(curve: Curve, point: &[u8], hash: &[u8], signature: &[u8]) -> bool {
-    let hash = fitted(hash, curve.size());
+/// How the two numbers of an ECDSA signature are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Der,
+    /// One after the other, each of the curve's size.
+    Fixed,
+    /// One after the other, half of the bytes each.
+    Halves,
+}
+
+/// Whether a signature by ECDSA is a key's.
+pub(crate) fn ecdsa_verifies(curve: Curve, point: &[u8], hash: &[u8], form: Form, signature: &[u8]) -> bool {
+    let size = curve.size();
+    let hash = fitted(hash, size);
+    let fixed = match form {
+        Form::Der => None,
+        Form::Fixed => Some(signature.to_vec()),
+        Form::Halves => {
+            let (r, s) = signature.split_at_checked(signature.len() / 2).unwrap_or_default();
+            let mut both = Vec::new();
+            for number in [r, s] {
+                let zeros = number.iter().take_while(|b| **b == 0).count();
+                let number = number.get(zeros..).unwrap_or_default();
+                if number.len() > size {
+                    return false;
+                }
+                both.extend(fitted(number, size));
+            }
+            Some(both)
+        }
+    };
+    macro_rules! verifies {
+        ($krate:ident) => {{
+            let key = $krate::ecdsa::VerifyingKey::from_sec1_bytes(point).ok();
+            let signature = match &fixed {
+                Some(bytes) => $krate::ecdsa::Signature::from_slice(bytes).ok(),
+                None => $krate::ecdsa::Signature::from_der(signature).ok(),
+            };
+            match (key, signature) {
+                (Some(key), Some(signature)) => key.verify_prehash(&hash, &signature).is_ok(),
+                _ => false,
+            }
+        }};
+    }
     match curve {
-        Curve::P224 => p224::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok_and(|key| {
-            p224::ecdsa::Signature::from_der(signature).is_ok_and(|s| key.verify_prehash(&hash, &s).is_ok())
-        }),
-        Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok_and(|key| {
-            p256::ecdsa::Signature::from_der(signature).is_ok_and(|s| key.verify_prehash(&hash, &s).is_ok())
-        }),
-        Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok_and(|key| {
-            p384::ecdsa::Signature::from_der(signature).is_ok_and(|s| key.verify_prehash(&hash, &s).is_ok())
-        }),
-        Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(point).is_ok_and(|key| {
-            p521::ecdsa::Signature::from_der(signature).is_ok_and(|s| key.verify_prehash(&hash, &s).is_ok())
-        }),
+        Curve::P224 => verifies!(p224),
+        Curve::P256 => verifies!(p256),
+        Curve::P384 => verifies!(p384),
+        Curve::P521 => verifies!(p521),
     }
 }

@@ -21,6 +21,9 @@ const STRUCTURE: &str = "asn1: structure error: tags don't match";
 /// # Errors
 /// In Go's words, where they are short.
 pub(crate) fn read(der: &[u8]) -> Result<Value, String> {
+    if der.is_empty() {
+        return Err("asn1: syntax error: sequence truncated".into());
+    }
     let mut rest = Der(der);
     let raw = rest.whole(SEQUENCE).ok_or(STRUCTURE)?;
     let mut outer = Der(raw).read(SEQUENCE).ok_or(STRUCTURE)?;
@@ -101,6 +104,7 @@ fn any(der: &mut Der<'_>) -> Option<Value> {
     let element = der.any()?;
     let text = || String::from_utf8(element.content.to_vec()).ok();
     Some(match element.tag {
+        1 => Value::Bool(rest.boolean()?),
         2 => Value::from(rest.int()?),
         3 => {
             let (bits, padding) = rest.bits()?;
