@@ -128,6 +128,8 @@ pub struct Expr {
     pub with: Vec<With>,
     /// Made by the compiler, not written.
     pub generated: bool,
+    /// `not {..}`: its body was written in braces.
+    pub braces: bool,
     /// Its text (with `not` and `with`).
     pub loc: Loc,
 }

@@ -362,8 +362,7 @@ fn put_expr(out: &mut String, e: &Expr) {
             out.push_str(" }");
         }
         ExprKind::Not(body) => match body.as_slice() {
-            // Braces stand where they are written: the expression begins with them.
-            [one] if one.loc.start == e.loc.start => {
+            [one] if !e.braces => {
                 out.push_str("not ");
                 put_expr(out, one);
             }

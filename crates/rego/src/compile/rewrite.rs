@@ -28,6 +28,7 @@ pub(super) fn expr(kind: ExprKind, loc: &Loc) -> Expr {
         negated: false,
         with: Vec::new(),
         generated: false,
+        braces: false,
         loc: loc.clone(),
     }
 }

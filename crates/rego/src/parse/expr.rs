@@ -11,6 +11,7 @@ pub(super) fn expr(kind: ExprKind, loc: &Loc) -> Expr {
         negated: false,
         with: Vec::new(),
         generated: false,
+        braces: false,
         loc: loc.clone(),
     }
 }
@@ -93,6 +94,7 @@ impl<'a> Parser<'a> {
                 let body = self.body(Tok::RBrace)?;
                 self.scan();
                 let mut not = expr(ExprKind::Not(body), &loc);
+                not.braces = true;
                 self.with(&mut not)?;
                 return Some(not);
             }
