@@ -242,14 +242,26 @@ pub(crate) fn template_capture(part: &Term) -> Option<(&Term, &[With])> {
         return None;
     };
     match (&head.value, body.as_slice()) {
-        (TermValue::Var(name), [Expr { kind: ExprKind::Call(call), with, .. }])
-            if name.starts_with('$') && !with.is_empty() =>
-        {
-            match call.as_slice() {
-                [_, Term { value: TermValue::Var(bound), .. }, captured] if bound == name => Some((captured, with)),
-                _ => None,
-            }
-        }
+        (
+            TermValue::Var(name),
+            [
+                Expr {
+                    kind: ExprKind::Call(call),
+                    with,
+                    ..
+                },
+            ],
+        ) if name.starts_with('$') && !with.is_empty() => match call.as_slice() {
+            [
+                _,
+                Term {
+                    value: TermValue::Var(bound),
+                    ..
+                },
+                captured,
+            ] if bound == name => Some((captured, with)),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -77,9 +77,7 @@ fn short_call(name: &str, args: &[Value]) -> String {
     if let Some(name) = name.strip_suffix("[0]") {
         let text = call(&mut host, name, args);
         return match text.starts_with('[') {
-            true => operands(&text)
-                .first()
-                .map_or(text, |first| value_text::text(first)),
+            true => operands(&text).first().map_or(text, |first| value_text::text(first)),
             false => text,
         };
     }
@@ -255,7 +253,11 @@ fn type_text(of: &Value) -> String {
         "any" if of.get("of").is_some() => format!("any<{}>", list("of").join(", ")),
         "array" => {
             let known = list("static");
-            let known = if known.is_empty() { String::new() } else { format!("<{}>", known.join(", ")) };
+            let known = if known.is_empty() {
+                String::new()
+            } else {
+                format!("<{}>", known.join(", "))
+            };
             let rest = of.get("dynamic").map(|t| format!("[{}]", type_text(t)));
             format!("array{known}{}", rest.unwrap_or_default())
         }
@@ -264,11 +266,25 @@ fn type_text(of: &Value) -> String {
             let known = of.get("static").and_then(Value::as_array).unwrap_or_default();
             let known: Vec<String> = known
                 .iter()
-                .map(|f| format!("{}: {}", f.get("key").unwrap().as_str().unwrap(), type_text(f.get("value").unwrap())))
+                .map(|f| {
+                    format!(
+                        "{}: {}",
+                        f.get("key").unwrap().as_str().unwrap(),
+                        type_text(f.get("value").unwrap())
+                    )
+                })
                 .collect();
-            let known = if known.is_empty() { String::new() } else { format!("<{}>", known.join(", ")) };
+            let known = if known.is_empty() {
+                String::new()
+            } else {
+                format!("<{}>", known.join(", "))
+            };
             let rest = of.get("dynamic").map(|t| {
-                format!("[{}: {}]", type_text(t.get("key").expect("key")), type_text(t.get("value").expect("value")))
+                format!(
+                    "[{}: {}]",
+                    type_text(t.get("key").expect("key")),
+                    type_text(t.get("value").expect("value"))
+                )
             });
             format!("object{known}{}", rest.unwrap_or_default())
         }
@@ -307,7 +323,13 @@ fn every_capability_of_opa_is_implemented_or_refused() {
             continue;
         };
         let wanted = signature_text(capability.get("decl").expect("decl"));
-        let given = (ours.signature, ours.infix, ours.relation, ours.deprecated, ours.deterministic);
+        let given = (
+            ours.signature,
+            ours.infix,
+            ours.relation,
+            ours.deprecated,
+            ours.deterministic,
+        );
         let wanted = (
             wanted.as_str(),
             word("infix"),
@@ -319,7 +341,10 @@ fn every_capability_of_opa_is_implemented_or_refused() {
             faults.push(format!("{name}: {given:?}, OPA's {wanted:?}"));
         }
     }
-    let known: Vec<&str> = all.iter().filter_map(|c| c.get("name").and_then(Value::as_str)).collect();
+    let known: Vec<&str> = all
+        .iter()
+        .filter_map(|c| c.get("name").and_then(Value::as_str))
+        .collect();
     let unknown = builtins::all().keys().filter(|name| !known.contains(name));
     faults.extend(unknown.map(|name| format!("{name}: unknown to OPA")));
     for (name, reason) in builtins::REFUSED {
@@ -349,7 +374,9 @@ fn every_built_in_has_rows() {
     for (file, line) in all_rows() {
         let name = line.split('\t').next().unwrap_or_default();
         let name = name.trim_end_matches("[0]").trim_end_matches('#');
-        let count = rows.get_mut(name).unwrap_or_else(|| panic!("{file}: no built-in {name}"));
+        let count = rows
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("{file}: no built-in {name}"));
         *count += 1;
     }
     let few: Vec<String> = rows
@@ -366,7 +393,10 @@ fn what_is_signed_verifies() {
     let keys = json::read(data("signing-keys.json").as_bytes(), json::ReadOptions::default()).expect("keys");
     for entry in keys.as_array().expect("a list") {
         let alg = entry.get("alg").and_then(Value::as_str).expect("alg");
-        let (private, public) = (entry.get("private").expect("private"), entry.get("public").expect("public"));
+        let (private, public) = (
+            entry.get("private").expect("private"),
+            entry.get("public").expect("public"),
+        );
         let header = Value::record([("alg", Value::string(alg)), ("typ", Value::string("JWT"))]);
         let payload = Value::record([("sub", Value::string("x"))]);
         let mut h = host(64 << 20);
@@ -375,7 +405,11 @@ fn what_is_signed_verifies() {
             .unwrap_or_else(|e| panic!("{alg}: {e:?}"))
             .expect("a token");
         let again = sign(&mut h, &[&header, &payload, private]).expect("a token");
-        assert_eq!(Some(&token), again.as_ref(), "{alg}: the same input gives the same token");
+        assert_eq!(
+            Some(&token),
+            again.as_ref(),
+            "{alg}: the same input gives the same token"
+        );
         let public = Value::string(json::write(public));
         let name = format!("io.jwt.verify_{}", alg.to_ascii_lowercase());
         assert_eq!(call(&mut h, &name, &[token.clone(), public.clone()]), "true", "{alg}");

@@ -236,9 +236,7 @@ impl<'a> Env<'a> {
         };
         match &head.value {
             // Before the first rule nothing is known of it, not even that its keys are strings.
-            TermValue::Var(name) if name == "data" && self.rules.children.is_empty() => {
-                self.check_steps(ANY, parts, 1)
-            }
+            TermValue::Var(name) if name == "data" && self.rules.children.is_empty() => self.check_steps(ANY, parts, 1),
             TermValue::Var(name) if name == "data" => {
                 let mut node = self.rules;
                 for (i, part) in tail.iter().enumerate() {

@@ -33,7 +33,9 @@ impl From<Failure> for Wrong {
 
 fn cannot<T>(got: &Value, field: &str) -> Read<T> {
     let kind = got.type_name();
-    Err(Wrong::Shape(format!("json: cannot unmarshal {kind} into field {field}")))
+    Err(Wrong::Shape(format!(
+        "json: cannot unmarshal {kind} into field {field}"
+    )))
 }
 
 struct Reader<'a> {
@@ -120,7 +122,7 @@ impl Reader<'_> {
         let Value::Object(object) = value else {
             return cannot(value, what);
         };
-        self.host.charge(PART_COST)?;
+        self.host.charge(PART_COST + object.len().saturating_mul(64))?;
         let entries = object.iter().map(|(k, v)| (key_text(k), v)).collect();
         Ok(Fields { entries, exact })
     }

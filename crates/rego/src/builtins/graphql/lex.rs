@@ -295,10 +295,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn no_digit(&self) -> (Token, Option<GraphqlError>) {
-        self.fail(format!(
-            "Invalid number, expected digit but got: {}.",
-            self.next_text()
-        ))
+        self.fail(format!("Invalid number, expected digit but got: {}.", self.next_text()))
     }
 
     fn char(&mut self, out: &mut String) {

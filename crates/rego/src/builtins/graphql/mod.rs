@@ -56,18 +56,14 @@ fn query_text(host: &mut dyn Host, text: &str) -> Result<Query, Failure> {
     let text = clean(text);
     let mut parser = Parser::new(host, &text);
     let query = parser.query();
-    parser
-        .finish(query)?
-        .map_err(|e| Failure::Builtin(error::of_text(&e)))
+    parser.finish(query)?.map_err(|e| Failure::Builtin(error::of_text(&e)))
 }
 
 fn schema_text(host: &mut dyn Host, text: &str) -> Result<SchemaText, Failure> {
     let text = clean(text);
     let mut parser = Parser::new(host, &text);
     let schema = parser.schema();
-    parser
-        .finish(schema)?
-        .map_err(|e| Failure::Builtin(error::of_text(&e)))
+    parser.finish(schema)?.map_err(|e| Failure::Builtin(error::of_text(&e)))
 }
 
 fn of_value<T>(read: Result<T, Wrong>) -> Result<T, Failure> {

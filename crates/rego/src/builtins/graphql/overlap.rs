@@ -138,13 +138,7 @@ impl<'a> Walk<'a, '_> {
         Ok(out)
     }
 
-    fn between(
-        &mut self,
-        found: &mut Vec<Conflict>,
-        exclusive: bool,
-        a: &Collected<'a>,
-        b: &Collected<'a>,
-    ) -> Done {
+    fn between(&mut self, found: &mut Vec<Conflict>, exclusive: bool, a: &Collected<'a>, b: &Collected<'a>) -> Done {
         for name in &a.names {
             let left = a.fields.get(name).map_or(&[][..], Vec::as_slice);
             let right = b.fields.get(name).map_or(&[][..], Vec::as_slice);
@@ -234,7 +228,7 @@ impl<'a> Walk<'a, '_> {
                 let message = format!("\"{}\" and \"{}\" are different fields", a.name, b.name);
                 return Ok(Some(conflict(message, Vec::new())));
             }
-            if !same_arguments(&a.arguments, &b.arguments) {
+            if !self.same_arguments(&a.arguments, &b.arguments)? {
                 return Ok(Some(conflict("they have differing arguments".into(), Vec::new())));
             }
         }
@@ -273,6 +267,21 @@ impl<'a> Walk<'a, '_> {
         Ok(found)
     }
 
+    fn same_arguments(&mut self, a: &[Argument], b: &[Argument]) -> Result<bool, Failure> {
+        if a.len() != b.len() {
+            return Ok(false);
+        }
+        let same =
+            |x: &Argument, y: &Argument| x.name == y.name && x.value.kind == y.value.kind && x.value.raw == y.value.raw;
+        for x in a {
+            self.host.charge(0)?;
+            if !b.iter().any(|y| same(x, y)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn types_conflict(&self, a: &TypeRef, b: &TypeRef) -> bool {
         let (mut a, mut b) = (a, b);
         loop {
@@ -286,11 +295,4 @@ impl<'a> Walk<'a, '_> {
         a.non_null != b.non_null
             || matches!((left, right), (Some(l), Some(r)) if l.is_leaf() && r.is_leaf() && l.name != r.name)
     }
-}
-
-fn same_arguments(a: &[Argument], b: &[Argument]) -> bool {
-    let same = |x: &Argument, y: &Argument| {
-        x.name == y.name && x.value.kind == y.value.kind && x.value.raw == y.value.raw
-    };
-    a.len() == b.len() && a.iter().all(|x| b.iter().any(|y| same(x, y)))
 }

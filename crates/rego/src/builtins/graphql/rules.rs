@@ -115,10 +115,7 @@ impl<'a> Walk<'a, '_> {
         }
         if definition.is_none() {
             let near = near(self.host, on, self.schema.types.keys().map(|k| k.as_str()))?;
-            self.fail(
-                pos,
-                format!("Unknown type \"{on}\".{}", mean("Did you mean", &near)),
-            )?;
+            self.fail(pos, format!("Unknown type \"{on}\".{}", mean("Did you mean", &near)))?;
         }
         self.fragment_cycles(fragment)?;
         self.seen.in_fragments = true;
@@ -162,6 +159,7 @@ impl<'a> Walk<'a, '_> {
         } = used.directive;
         if let Some(definition) = used.definition {
             for argument in arguments {
+                self.host.charge(0)?;
                 if definition.argument(&argument.name).is_none() {
                     let names = definition.arguments.iter().map(|a| a.name.as_str());
                     let near = near(self.host, &argument.name, names)?;
@@ -186,7 +184,12 @@ impl<'a> Walk<'a, '_> {
             }
         }
         if let Some(definition) = used.definition {
-            for wanted in definition.arguments.iter().filter(|a| a.of.non_null && a.default.is_none()) {
+            for wanted in definition
+                .arguments
+                .iter()
+                .filter(|a| a.of.non_null && a.default.is_none())
+            {
+                self.host.charge(0)?;
                 if arguments.iter().all(|a| a.name != wanted.name) {
                     let message = format!(
                         "Directive \"@{name}\" argument \"{}\" of type \"{}\" is required, but it was not provided.",

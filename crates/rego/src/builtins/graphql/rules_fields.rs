@@ -87,7 +87,11 @@ impl<'a> Walk<'a, '_> {
         let Some(definition) = mark.definition else {
             return Ok(());
         };
-        for wanted in definition.arguments.iter().filter(|a| a.of.non_null && a.default.is_none()) {
+        for wanted in definition
+            .arguments
+            .iter()
+            .filter(|a| a.of.non_null && a.default.is_none())
+        {
             self.host.charge(0)?;
             if field.arguments.iter().all(|a| a.name != wanted.name) {
                 let message = format!(
@@ -215,10 +219,7 @@ impl<'a> Walk<'a, '_> {
         }
         for (field, pos) in fields {
             if field.starts_with("__") {
-                self.fail(
-                    pos,
-                    format!("{name} must not select an introspection top level field."),
-                )?;
+                self.fail(pos, format!("{name} must not select an introspection top level field."))?;
             }
         }
         Ok(())

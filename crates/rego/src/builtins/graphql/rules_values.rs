@@ -122,7 +122,10 @@ impl<'a> Walk<'a, '_> {
             LiteralKind::String | LiteralKind::Block if is(&["String", "ID"]) => Ok(()),
             LiteralKind::String | LiteralKind::Block => self.fail(pos, wrong()),
             LiteralKind::Enum if !is_enum => {
-                let near: Vec<String> = near(self.host, &value.raw, enums())?.into_iter().map(Into::into).collect();
+                let near: Vec<String> = near(self.host, &value.raw, enums())?
+                    .into_iter()
+                    .map(Into::into)
+                    .collect();
                 let mean = match near.is_empty() {
                     true => String::new(),
                     false => format!(" {in_enum} {}?", or_list(&near)),
@@ -145,7 +148,11 @@ impl<'a> Walk<'a, '_> {
 
     fn object_of_type(&mut self, value: &'a Literal, definition: &'a Definition) -> Done {
         let name = &definition.name;
-        for field in definition.fields.iter().filter(|f| f.of.non_null && f.default.is_none()) {
+        for field in definition
+            .fields
+            .iter()
+            .filter(|f| f.of.non_null && f.default.is_none())
+        {
             self.host.charge(0)?;
             if value.children.iter().all(|c| c.name != field.name) {
                 let message = format!(

@@ -6,7 +6,7 @@ use super::ast::{
 use super::error::GraphqlError;
 use super::parse::Parser;
 use crate::builtins::{Failure, Host};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Schema {
         self.get(name.as_ref()?)
     }
 
-    fn set_roots(&mut self, roots: &Roots) -> Checked {
+    fn set_roots(&mut self, host: &mut dyn Host, roots: &Roots) -> Checked {
         for root in &roots.types {
             if !self.types.contains_key(&root.of) {
                 let (operation, of) = (&root.operation, &root.of);
@@ -93,10 +93,16 @@ impl Schema {
                 _ => {}
             }
         }
-        self.check_directives(&roots.directives, "SCHEMA", None)
+        self.check_directives(host, &roots.directives, "SCHEMA", None)
     }
 
-    fn check_directives(&self, directives: &[Directive], location: &str, current: Option<&str>) -> Checked {
+    fn check_directives(
+        &self,
+        host: &mut dyn Host,
+        directives: &[Directive],
+        location: &str,
+        current: Option<&str>,
+    ) -> Checked {
         for directive in directives {
             let name = &directive.name;
             check_name(directive.pos, name)?;
@@ -113,6 +119,7 @@ impl Schema {
                 );
             }
             for argument in &directive.arguments {
+                host.charge(0)?;
                 if definition.argument(&argument.name).is_none() {
                     let message = format!("Undefined argument {} for directive {name}.", argument.name);
                     return wrong(argument.pos, message);
@@ -123,6 +130,7 @@ impl Schema {
                 .iter()
                 .filter(|a| a.of.non_null && a.default.is_none())
             {
+                host.charge(0)?;
                 let given = directive.arguments.iter().find(|a| a.name == wanted.name);
                 if given.is_none_or(|a| a.value.kind == LiteralKind::Null) {
                     let message = format!("Argument {} for directive {name} cannot be null.", wanted.name);
@@ -140,8 +148,9 @@ impl Schema {
         }
     }
 
-    fn check_arguments(&self, arguments: &[FieldDefinition], current: Option<&str>) -> Checked {
+    fn check_arguments(&self, host: &mut dyn Host, arguments: &[FieldDefinition], current: Option<&str>) -> Checked {
         for argument in arguments {
+            host.charge(0)?;
             check_name(argument.pos, &argument.name)?;
             let definition = self.check_type_ref(&argument.of)?;
             if !definition.is_input() {
@@ -151,7 +160,7 @@ impl Schema {
                 );
                 return wrong(argument.pos, message);
             }
-            self.check_directives(&argument.directives, "ARGUMENT_DEFINITION", current)?;
+            self.check_directives(host, &argument.directives, "ARGUMENT_DEFINITION", current)?;
         }
         Ok(())
     }
@@ -166,8 +175,8 @@ impl Schema {
             host.charge(0)?;
             check_name(field.pos, &field.name)?;
             self.check_type_ref(&field.of)?;
-            self.check_arguments(&field.arguments, None)?;
-            self.check_directives(&field.directives, location, None)?;
+            self.check_arguments(host, &field.arguments, None)?;
+            self.check_directives(host, &field.directives, location, None)?;
         }
         for name in &def.types {
             match self.get(name) {
@@ -182,25 +191,27 @@ impl Schema {
         for name in &def.interfaces {
             self.check_implements(host, def, name)?;
         }
-        self.check_kind(def)?;
-        let mut seen = FxHashSet::default();
-        let twice: Vec<&FieldDefinition> = def.fields.iter().filter(|f| !seen.insert(&f.name)).collect();
-        // The library compares each with those after it: the earliest of two counts.
-        let first = def
-            .fields
-            .iter()
-            .find_map(|f| twice.iter().find(|t| t.name == f.name && !std::ptr::eq(**t, f)));
-        if let Some(field) = first {
+        self.check_kind(host, def)?;
+        // The library compares each field with those after it: the earliest of two counts.
+        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut twice: Option<(usize, &FieldDefinition)> = None;
+        for (i, field) in def.fields.iter().enumerate() {
+            let first = *places.entry(&field.name).or_insert(i);
+            if first < i && twice.is_none_or(|(earliest, _)| first < earliest) {
+                twice = Some((first, field));
+            }
+        }
+        if let Some((_, field)) = twice {
             let message = format!("Field {}.{} can only be defined once.", def.name, field.name);
             return wrong(field.pos, message);
         }
         if !def.built_in {
             check_name(def.pos, &def.name)?;
         }
-        self.check_directives(&def.directives, &def.kind, None)
+        self.check_directives(host, &def.directives, &def.kind, None)
     }
 
-    fn check_kind(&self, def: &Definition) -> Checked {
+    fn check_kind(&self, host: &mut dyn Host, def: &Definition) -> Checked {
         let (kind, name) = (&def.kind, &def.name);
         let of = |field: &FieldDefinition| self.get(field.of.name());
         match kind.as_str() {
@@ -225,7 +236,7 @@ impl Schema {
                     if matches!(value.name.as_str(), "true" | "false" | "null") {
                         return wrong(def.pos, format!("{kind} {name}: non-enum value {}.", value.name));
                     }
-                    self.check_directives(&value.directives, "ENUM_VALUE", None)?;
+                    self.check_directives(host, &value.directives, "ENUM_VALUE", None)?;
                 }
             }
             "INPUT_OBJECT" => {
@@ -270,6 +281,7 @@ impl Schema {
                 return wrong(found.pos, message);
             }
             for argument in &wanted.arguments {
+                host.charge(0)?;
                 let same = format!("{start} the field {wanted_name} must have the same arguments but");
                 match found.argument(&argument.name) {
                     None => return wrong(found.pos, format!("{same} it is missing {}.", argument.name)),
@@ -280,6 +292,7 @@ impl Schema {
                 }
             }
             for more in &found.arguments {
+                host.charge(0)?;
                 if wanted.argument(&more.name).is_none() && more.of.non_null && more.default.is_none() {
                     let message = format!(
                         "{start} any additional arguments on {} must be optional or have a default value but {} is required.",
@@ -289,7 +302,11 @@ impl Schema {
                 }
             }
         }
-        for further in interface.interfaces.iter().filter(|i| !def.interfaces.contains(i)) {
+        for further in &interface.interfaces {
+            host.charge(0)?;
+            if def.interfaces.contains(further) {
+                continue;
+            }
             let message = match *further == def.name {
                 true => format!(
                     "Type {} cannot implement {name} because it would create a circular reference.",
@@ -312,8 +329,7 @@ impl Schema {
                 return false;
             }
             if !wanted.named.is_empty() {
-                return wanted.named == actual.named
-                    || self.possible(&wanted.named).any(|d| d.name == actual.named);
+                return wanted.named == actual.named || self.possible(&wanted.named).any(|d| d.name == actual.named);
             }
             match (&wanted.elem, &actual.elem) {
                 (Some(w), Some(a)) => (wanted, actual) = (w, a),
@@ -373,14 +389,14 @@ pub(super) fn build(host: &mut dyn Host, text: SchemaText) -> Result<Schema, Wro
         return wrong(second.pos, message.into());
     }
     for roots in text.schema.iter().chain(&text.extension) {
-        out.set_roots(roots)?;
+        out.set_roots(host, roots)?;
     }
     for definition in out.types.values() {
         out.check_definition(host, definition)?;
     }
     for directive in out.directives.values() {
         check_name(directive.pos, &directive.name)?;
-        out.check_arguments(&directive.arguments, Some(&directive.name))?;
+        out.check_arguments(host, &directive.arguments, Some(&directive.name))?;
     }
     if text.schema.is_empty() {
         let named = |name: &str| out.types.contains_key(name).then(|| SmolStr::from(name));

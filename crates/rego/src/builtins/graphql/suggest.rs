@@ -70,11 +70,7 @@ pub(super) fn or_list(items: &[String]) -> String {
 
 /// `"A", "B", or "C"`, at most five.
 pub(super) fn quoted_or_list<S: AsRef<str>>(items: &[S]) -> String {
-    let quoted: Vec<String> = items
-        .iter()
-        .take(5)
-        .map(|i| format!("\"{}\"", i.as_ref()))
-        .collect();
+    let quoted: Vec<String> = items.iter().take(5).map(|i| format!("\"{}\"", i.as_ref())).collect();
     or_list(&quoted)
 }
 

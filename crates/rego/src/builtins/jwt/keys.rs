@@ -3,7 +3,7 @@
 use super::{json, url_bytes};
 use crate::builtins::Host;
 use crate::builtins::x509::algorithm::Curve;
-use crate::builtins::x509::certificate::{read_all, read_key};
+use crate::builtins::x509::certificate::{read_key, read_one};
 use crate::builtins::x509::pem;
 use crate::builtins::x509::public;
 use crate::value::Value;
@@ -33,10 +33,16 @@ pub(crate) fn public(host: &mut dyn Host, text: &str) -> Result<Vec<Key>, String
             return Err("extra data after a PEM certificate block".into());
         }
         let key = match block.kind.as_str() {
-            "CERTIFICATE" => certificate_key(&block.bytes).map_err(|e| format!("failed to parse a PEM certificate: {e}"))?,
-            "PUBLIC KEY" => read_key(&block.bytes)
-                .map_err(|e| format!("failed to parse a PEM public key: {e}"))?
-                .1,
+            "CERTIFICATE" => {
+                read_one(&block.bytes)
+                    .map_err(|e| format!("failed to parse a PEM certificate: {e}"))?
+                    .key
+            }
+            "PUBLIC KEY" => {
+                read_key(&block.bytes)
+                    .map_err(|e| format!("failed to parse a PEM public key: {e}"))?
+                    .1
+            }
             _ => return Err("failed to extract a Key from the PEM certificate".into()),
         };
         let (alg, kid) = Default::default();
@@ -116,19 +122,11 @@ fn json_key(key: &Value) -> Result<Public, String> {
     }
 }
 
-/// The key of the one certificate that DER holds.
-fn certificate_key(der: &[u8]) -> Result<Option<public::Public>, String> {
-    let mut all = read_all(der)?;
-    match (all.pop(), all.is_empty()) {
-        (Some(one), true) => Ok(one.key),
-        (Some(_), false) => Err("x509: trailing data".into()),
-        (None, _) => Err("x509: malformed certificate".into()),
-    }
-}
-
 /// A curve by its name in JSON keys.
 pub(crate) fn curve(name: &str) -> Option<Curve> {
-    [Curve::P256, Curve::P384, Curve::P521].into_iter().find(|c| c.name() == name)
+    [Curve::P256, Curve::P384, Curve::P521]
+        .into_iter()
+        .find(|c| c.name() == name)
 }
 
 /// The RSA key of a JSON key, to sign with.

@@ -377,7 +377,9 @@ fn encode(host: &mut dyn Host, header: &str, payload: &str, key: &str) -> Answer
     };
     let missing = |why: &str| error(format!("missing or invalid 'alg' header: {why}"));
     if header.is_empty() {
-        return Err(missing("cannot parse JSON: cannot parse empty string; unparsed tail: \"\""));
+        return Err(missing(
+            "cannot parse JSON: cannot parse empty string; unparsed tail: \"\"",
+        ));
     }
     // OPA's reader takes anything made of a number's characters for a number.
     if header.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) {
@@ -389,7 +391,13 @@ fn encode(host: &mut dyn Host, header: &str, payload: &str, key: &str) -> Answer
         None => return Err(missing("jwsbb: header \"alg\" not found")),
         Some(other) => {
             let kind = match other {
-                Value::Bool(b) => if *b { "true" } else { "false" },
+                Value::Bool(b) => {
+                    if *b {
+                        "true"
+                    } else {
+                        "false"
+                    }
+                }
                 other => other.type_name(),
             };
             return Err(missing(&format!("value doesn't contain string; it contains {kind}")));

@@ -167,9 +167,8 @@ pub(crate) fn sign(seed: u64, alg: &str, key: &Value, text: &[u8]) -> Result<Vec
                         key: Sha512::digest([secret.as_slice(), &hashed].concat()).to_vec(),
                         counter: 0,
                     };
-                    let signature: p521::ecdsa::Signature = key
-                        .sign_prehash_with_rng(&mut nonce, &hashed)
-                        .map_err(|_| invalid())?;
+                    let signature: p521::ecdsa::Signature =
+                        key.sign_prehash_with_rng(&mut nonce, &hashed).map_err(|_| invalid())?;
                     Ok(signature.to_bytes().to_vec())
                 }
             }

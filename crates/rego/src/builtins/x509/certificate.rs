@@ -1,7 +1,7 @@
 //! Certificates, read as Go's `x509.ParseCertificates` reads them.
 
 use super::algorithm::{self, Signed};
-use super::der::{Der, Oid, SEQUENCE, field, fields, oid_text};
+use super::der::{Der, INTEGER_BYTES, Oid, SEQUENCE, TOO_LARGE, field, fields, oid_text};
 use super::extensions::{self, Extensions};
 use super::instant::{self, Instant};
 use super::name::{self, Name};
@@ -43,18 +43,16 @@ impl Certificate {
     }
 }
 
-/// The certificates that stand one after the other.
+/// The one certificate that DER holds.
 ///
 /// # Errors
 /// In Go's words.
-pub(crate) fn read_all(mut der: &[u8]) -> Result<Vec<Certificate>, String> {
-    let mut out = Vec::new();
-    while !der.is_empty() {
-        let certificate = read(der)?;
-        der = der.get(certificate.raw.len()..).unwrap_or_default();
-        out.push(certificate);
+pub(crate) fn read_one(der: &[u8]) -> Result<Certificate, String> {
+    let out = read(der)?;
+    match out.raw.len() == der.len() {
+        true => Ok(out),
+        false => Err("x509: trailing data".into()),
     }
-    Ok(out)
 }
 
 /// A key's identifier and its bytes.
@@ -97,7 +95,10 @@ pub(crate) fn read_extension(mut der: Der<'_>) -> Result<Extension, String> {
 }
 
 /// The first certificate.
-fn read(der: &[u8]) -> Result<Certificate, String> {
+///
+/// # Errors
+/// In Go's words.
+pub(crate) fn read(der: &[u8]) -> Result<Certificate, String> {
     let malformed = |what: &str| format!("x509: malformed {what}");
     let raw = Der(der).whole(SEQUENCE).ok_or_else(|| malformed("certificate"))?;
     let mut outer = Der(raw).read(SEQUENCE).ok_or_else(|| malformed("certificate"))?;
@@ -121,12 +122,13 @@ fn read(der: &[u8]) -> Result<Certificate, String> {
     if serial.first().is_some_and(|b| b & 0x80 != 0) {
         return Err("x509: negative serial number".into());
     }
+    if serial.len() > INTEGER_BYTES {
+        return Err(TOO_LARGE.into());
+    }
     let inner = tbs
         .read(SEQUENCE)
         .ok_or_else(|| malformed("signature algorithm identifier"))?;
-    let again = outer
-        .read(SEQUENCE)
-        .ok_or_else(|| malformed("algorithm identifier"))?;
+    let again = outer.read(SEQUENCE).ok_or_else(|| malformed("algorithm identifier"))?;
     if inner.0 != again.0 {
         return Err("x509: inner and outer signature algorithm identifiers don't match".into());
     }

@@ -72,9 +72,10 @@ fn uri_host(host: &str) -> Option<String> {
 }
 
 fn fit(permitted: &Subtrees, excluded: &Subtrees, names: &Names<'_>) -> bool {
-    let ips = names.ips.iter().all(|ip| {
-        (permitted.ips.is_empty() || in_ranges(&permitted.ips, ip)) && !in_ranges(&excluded.ips, ip)
-    });
+    let ips = names
+        .ips
+        .iter()
+        .all(|ip| (permitted.ips.is_empty() || in_ranges(&permitted.ips, ip)) && !in_ranges(&excluded.ips, ip));
     let dns = names
         .dns
         .iter()
@@ -97,16 +98,19 @@ fn in_ranges(ranges: &[(Vec<u8>, Vec<u8>)], ip: &[u8]) -> bool {
         Some(IpAddr::V4(v4)) => v4.octets().to_vec(),
         _ => b.to_vec(),
     };
-    ranges.iter().filter(|(base, _)| base.len() == ip.len()).any(|(base, mask)| {
-        let (base, ip) = (canonical(base), canonical(ip));
-        let skipped = mask.len().saturating_sub(base.len());
-        base.len() == ip.len()
-            && base
-                .iter()
-                .zip(&ip)
-                .zip(mask.iter().skip(skipped))
-                .all(|((a, b), m)| a & m == b & m)
-    })
+    ranges
+        .iter()
+        .filter(|(base, _)| base.len() == ip.len())
+        .any(|(base, mask)| {
+            let (base, ip) = (canonical(base), canonical(ip));
+            let skipped = mask.len().saturating_sub(base.len());
+            base.len() == ip.len()
+                && base
+                    .iter()
+                    .zip(&ip)
+                    .zip(mask.iter().skip(skipped))
+                    .all(|((a, b), m)| a & m == b & m)
+        })
 }
 
 fn domain_fits(permitted: &[String], excluded: &[String], domain: &str) -> bool {
@@ -124,9 +128,7 @@ fn under(constraint: &str, domain: &str) -> bool {
         return false;
     };
     let tail = domain.get(start..).unwrap_or_default();
-    let at_label = constraint.first() == Some(&b'.')
-        || start == 0
-        || domain.get(start - 1) == Some(&b'.');
+    let at_label = constraint.first() == Some(&b'.') || start == 0 || domain.get(start - 1) == Some(&b'.');
     tail.eq_ignore_ascii_case(constraint) && at_label
 }
 

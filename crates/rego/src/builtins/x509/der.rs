@@ -12,6 +12,11 @@ pub(crate) const OBJECT: u8 = 6;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
+/// The longest integer that is read, in bytes: writing longer ones as decimals takes long.
+pub(crate) const INTEGER_BYTES: usize = 8192;
+/// What is said of longer ones; it ends the evaluation.
+pub(crate) const TOO_LARGE: &str = "a number of the certificate or key is too large";
+
 /// The tag of a field with a number of its own.
 pub(crate) const fn field(number: u8) -> u8 {
     0x80 | number

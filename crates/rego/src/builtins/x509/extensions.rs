@@ -251,7 +251,8 @@ fn subtrees(mut der: Der<'_>, handled: &mut bool) -> Result<Subtrees, String> {
         let base = tree.any().ok_or_else(fault)?;
         let text = || {
             let what = "x509: invalid constraint value: x509: ";
-            ascii(base.content).ok_or_else(|| format!("{what}{:?} cannot be encoded as an IA5String", loose(base.content)))
+            ascii(base.content)
+                .ok_or_else(|| format!("{what}{:?} cannot be encoded as an IA5String", loose(base.content)))
         };
         match base.tag {
             0x82 => {

@@ -102,7 +102,12 @@ pub(crate) fn is_for(certificate: &Certificate, host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     let address = bare.filter(|b| !b.is_empty()).unwrap_or(host);
     if let Ok(ip) = address.parse::<IpAddr>() {
-        return certificate.read.names.ips.iter().any(|c| to_ip(c) == Some(ip.to_canonical()));
+        return certificate
+            .read
+            .names
+            .ips
+            .iter()
+            .any(|c| to_ip(c) == Some(ip.to_canonical()));
     }
     let name = host.to_ascii_lowercase();
     let (valid, labels) = (valid_host(&name, false), parts(&name));

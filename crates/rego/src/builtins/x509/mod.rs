@@ -50,6 +50,14 @@ fn charge(host: &mut dyn Host, text: &[u8]) -> Result<(), Failure> {
     host.charge(text.len().saturating_mul(16).saturating_add(4096))
 }
 
+/// An error of the built-in, unless it is a limit's.
+fn fault(text: String) -> Failure {
+    match text.ends_with(der::TOO_LARGE) {
+        true => super::operand::too_large("a number of the certificate or key"),
+        false => error(text),
+    }
+}
+
 /// The bytes of a text, or of the base64 it is.
 fn pem_or_base64<'a>(text: &'a [u8], begin: &[u8]) -> Result<Cow<'a, [u8]>, Failure> {
     match text.starts_with(begin) {
@@ -78,12 +86,17 @@ fn certificates(host: &mut dyn Host, text: &[u8]) -> Result<Vec<Certificate>, Fa
     } else {
         der.extend_from_slice(&text);
     }
-    let out = certificate::read_all(&der).map_err(error)?;
-    for c in &out {
-        host.charge(8192)?;
+    let mut out = Vec::new();
+    let mut rest = der.as_slice();
+    while !rest.is_empty() {
+        // A point is found to be one of its curve by arithmetic: the clock is looked at between.
+        host.charge(16 << 10)?;
+        let c = certificate::read(rest).map_err(fault)?;
+        rest = rest.get(c.raw.len()..).unwrap_or_default();
         if c.not_before.text().is_none() || c.not_after.text().is_none() {
             return Err(error("a time of a certificate cannot be written"));
         }
+        out.push(c);
     }
     Ok(out)
 }
@@ -211,11 +224,11 @@ fn parse_request(host: &mut dyn Host, args: &[&Value]) -> Answer {
         Some((block, _)) => Cow::Owned(block.bytes),
         None => text,
     };
-    request::read(&der).map(Some).map_err(error)
+    request::read(&der).map(Some).map_err(fault)
 }
 
 /// The private keys of PEM, or of base64 of PEM; other blocks are passed over.
-fn private_keys(text: &[u8]) -> Result<Vec<Private>, Failure> {
+fn private_keys(host: &mut dyn Host, text: &[u8]) -> Result<Vec<Private>, Failure> {
     let text = match standard_base64(text) {
         Ok(bytes) => Cow::Owned(bytes),
         Err(_) => Cow::Borrowed(text),
@@ -223,13 +236,15 @@ fn private_keys(text: &[u8]) -> Result<Vec<Private>, Failure> {
     let mut rest: &[u8] = &text;
     let mut out = Vec::new();
     while let Some((block, after)) = pem::decode(rest) {
+        // The numbers of a key are found to belong together by arithmetic.
+        host.charge(block.bytes.len().saturating_mul(32))?;
         let key = match block.kind.as_str() {
             "RSA PRIVATE KEY" => Some(private::pkcs1(&block.bytes)),
             "PRIVATE KEY" => Some(private::pkcs8(&block.bytes)),
             "EC PRIVATE KEY" => Some(private::sec1(&block.bytes, None)),
             _ => None,
         };
-        out.extend(key.transpose().map_err(error)?);
+        out.extend(key.transpose().map_err(fault)?);
         rest = after;
     }
     Ok(out)
@@ -241,7 +256,7 @@ fn parse_private_keys(host: &mut dyn Host, args: &[&Value]) -> Answer {
         return Ok(Some(Value::Null));
     }
     charge(host, &text)?;
-    let keys = private_keys(&text)?;
+    let keys = private_keys(host, &text)?;
     Ok(Some(Value::array(keys.iter().map(Private::value).collect())))
 }
 
@@ -252,7 +267,7 @@ fn parse_json_key(host: &mut dyn Host, args: &[&Value]) -> Answer {
     }
     charge(host, &text)?;
     let text = pem_or_base64(&text, BEGIN)?;
-    match private_keys(&text)?.first() {
+    match private_keys(host, &text)?.first() {
         Some(key) => key.json_key().map(Some).map_err(error),
         None => Ok(Some(Value::Null)),
     }
@@ -318,12 +333,8 @@ fn chain_of_pair(text: &[u8]) -> Result<(Vec<Vec<u8>>, Certificate), Failure> {
             ),
         }));
     };
-    let mut read = certificate::read_all(first).map_err(error)?;
-    match (read.pop(), read.is_empty()) {
-        (Some(leaf), true) => Ok((out, leaf)),
-        (Some(_), false) => Err(error("x509: trailing data")),
-        (None, _) => Err(error("x509: malformed certificate")),
-    }
+    let leaf = certificate::read_one(first).map_err(fault)?;
+    Ok((out, leaf))
 }
 
 /// The private key of a pair.
@@ -331,7 +342,7 @@ fn key_of_pair(text: &[u8]) -> Result<Private, Failure> {
     let text = pem_or_base64(text, b"-----BEGIN ")?;
     let mut skipped = Vec::new();
     let mut rest: &[u8] = &text;
-    let der = if text.starts_with(BEGIN) {
+    let bytes = if text.starts_with(BEGIN) {
         loop {
             let Some((block, after)) = pem::decode(rest) else {
                 return Err(error(match skipped.as_slice() {
@@ -355,13 +366,16 @@ fn key_of_pair(text: &[u8]) -> Result<Private, Failure> {
     } else {
         text.into_owned()
     };
-    if let Ok(key) = private::pkcs1(&der) {
-        return Ok(key);
+    match private::pkcs1(&bytes) {
+        Ok(key) => return Ok(key),
+        Err(text) if text.ends_with(der::TOO_LARGE) => return Err(fault(text)),
+        Err(_) => {}
     }
-    match private::pkcs8(&der) {
+    match private::pkcs8(&bytes) {
+        Err(text) if text.ends_with(der::TOO_LARGE) => return Err(fault(text)),
         Ok(Private::X25519(_)) => return Err(error("tls: found unknown private key type in PKCS#8 wrapping")),
         Ok(key) => return Ok(key),
         Err(_) => {}
     }
-    private::sec1(&der, None).map_err(|_| error("tls: failed to parse private key"))
+    private::sec1(&bytes, None).map_err(|_| error("tls: failed to parse private key"))
 }

@@ -64,10 +64,7 @@ fn text(tag: u8, bytes: &[u8]) -> Result<String, String> {
         19 => checked(bytes.iter().all(|b| is_printable(*b)), "PrintableString"),
         12 => String::from_utf8(bytes.to_vec()).map_err(|_| "invalid UTF-8 string".to_string()),
         22 => checked(bytes.is_ascii(), "IA5String"),
-        18 => checked(
-            bytes.iter().all(|b| b.is_ascii_digit() || *b == b' '),
-            "NumericString",
-        ),
+        18 => checked(bytes.iter().all(|b| b.is_ascii_digit() || *b == b' '), "NumericString"),
         30 => wide(bytes).ok_or_else(|| "invalid BMPString".to_string()),
         _ => Err(format!("unsupported string type: {tag}")),
     }

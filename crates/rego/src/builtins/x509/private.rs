@@ -1,7 +1,7 @@
 //! Private keys: read from PKCS #1, PKCS #8 and SEC 1, and shown as Go's JSON writer or as a JSON key.
 
 use super::algorithm::{self, Curve};
-use super::der::{BITS, Der, OBJECT, OCTETS, SEQUENCE, fields, oid_text};
+use super::der::{BITS, Der, INTEGER_BYTES, OBJECT, OCTETS, SEQUENCE, TOO_LARGE, fields, oid_text};
 use super::public::{self, Public, coordinates};
 use super::value::{bytes, number, unsigned};
 use crate::value::Value;
@@ -41,6 +41,9 @@ fn one() -> BigUint {
 /// A positive integer.
 fn positive(der: &mut Der<'_>) -> Result<BigUint, String> {
     let bytes = der.integer().ok_or(STRUCTURE)?;
+    if bytes.len() > INTEGER_BYTES {
+        return Err(TOO_LARGE.into());
+    }
     if bytes.first().is_some_and(|b| b & 0x80 != 0) || bytes.iter().all(|b| *b == 0) {
         return Err("x509: private key contains zero or negative value".into());
     }
@@ -76,7 +79,7 @@ pub(crate) fn pkcs1(der: &[u8]) -> Result<Private, String> {
     }
     let n = positive(&mut key)?;
     if n.bits() > RSA_BITS {
-        return Err("the RSA key is too large".into());
+        return Err(TOO_LARGE.into());
     }
     let e = key.int().ok_or(STRUCTURE)?;
     let d = positive(&mut key)?;
@@ -91,7 +94,7 @@ pub(crate) fn pkcs1(der: &[u8]) -> Result<Private, String> {
             let mut prime = more.read(SEQUENCE).ok_or(STRUCTURE)?;
             primes.push(positive(&mut prime)?);
             if primes.len() > 16 {
-                return Err("the RSA key is too large".into());
+                return Err(TOO_LARGE.into());
             }
         }
     }
@@ -206,9 +209,7 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<Private, String> {
         <[u8; 32]>::try_from(bytes.0).map_err(|_| format!("x509: invalid {name} private key length: {length}"))
     };
     match (public::algorithm(&id.oid), id.oid.as_slice()) {
-        (1, _) => {
-            pkcs1(secret).map_err(|e| format!("x509: failed to parse RSA private key embedded in PKCS#8: {e}"))
-        }
+        (1, _) => pkcs1(secret).map_err(|e| format!("x509: failed to parse RSA private key embedded in PKCS#8: {e}")),
         (3, _) => {
             let named = Der(&id.parameters).oid();
             sec1(secret, named.as_deref())
@@ -378,11 +379,15 @@ impl Private {
                     ("qi", big(&k.inverse)),
                 ]))
             }
-            Private::Ecdsa {
-                curve: Curve::P224, ..
-            } => Err("failed to initialize *jwk.ecdsaPrivateKey from *ecdsa.PrivateKey: unknown elliptic curve".into()),
+            Private::Ecdsa { curve: Curve::P224, .. } => {
+                Err("failed to initialize *jwk.ecdsaPrivateKey from *ecdsa.PrivateKey: unknown elliptic curve".into())
+            }
             Private::Ecdsa { curve, secret, point } => {
-                let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(curve.size()).unwrap_or_default();
+                let (x, y) = point
+                    .get(1..)
+                    .unwrap_or_default()
+                    .split_at_checked(curve.size())
+                    .unwrap_or_default();
                 Ok(Value::record([
                     ("kty", Value::string("EC")),
                     ("crv", Value::string(curve.name())),

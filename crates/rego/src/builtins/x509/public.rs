@@ -1,7 +1,7 @@
 //! Public keys: read, shown, and asked whether a signature is theirs.
 
 use super::algorithm::{Curve, Hash, Identifier, Scheme};
-use super::der::{Der, NULL, SEQUENCE};
+use super::der::{Der, INTEGER_BYTES, NULL, SEQUENCE, TOO_LARGE};
 use super::pss;
 use super::value::{bytes, number, unsigned};
 use crate::value::Value;
@@ -17,10 +17,21 @@ pub(crate) const RSA_BITS_LEAST: usize = 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Public {
-    Rsa { n: BigUint, e: i64 },
-    Ecdsa { curve: Curve, point: Vec<u8> },
+    Rsa {
+        n: BigUint,
+        e: i64,
+    },
+    Ecdsa {
+        curve: Curve,
+        point: Vec<u8>,
+    },
     Ed25519(Vec<u8>),
-    Dsa { y: BigUint, p: BigUint, q: BigUint, g: BigUint },
+    Dsa {
+        y: BigUint,
+        p: BigUint,
+        q: BigUint,
+        g: BigUint,
+    },
 }
 
 const RSA: &[u32] = &[1, 2, 840, 113_549, 1, 1, 1];
@@ -38,12 +49,15 @@ pub(crate) fn algorithm(oid: &[u32]) -> i64 {
     }
 }
 
-/// An integer that must be positive; nothing where there is none.
-fn positive(der: &mut Der<'_>) -> Option<Option<BigUint>> {
-    let bytes = der.integer()?;
+/// An integer that must be positive; nothing where it is not.
+fn positive(der: &mut Der<'_>, fault: &str) -> Result<Option<BigUint>, String> {
+    let bytes = der.integer().ok_or(fault)?;
+    if bytes.len() > INTEGER_BYTES {
+        return Err(TOO_LARGE.into());
+    }
     let negative = bytes.first().is_some_and(|b| b & 0x80 != 0);
     let n = BigUint::from_bytes_be(bytes);
-    Some((!negative && n != BigUint::ZERO).then_some(n))
+    Ok((!negative && n != BigUint::ZERO).then_some(n))
 }
 
 /// Reads a key of a known algorithm.
@@ -57,7 +71,7 @@ pub(crate) fn read(id: &Identifier, data: &[u8]) -> Result<Public, String> {
                 return Err("x509: RSA key missing NULL parameters".into());
             }
             let mut key = Der(data).read(SEQUENCE).ok_or("x509: invalid RSA public key")?;
-            let n = positive(&mut key).ok_or("x509: invalid RSA modulus")?;
+            let n = positive(&mut key, "x509: invalid RSA modulus")?;
             let e = key.int().ok_or("x509: invalid RSA public exponent")?;
             let n = n.ok_or("x509: RSA modulus is not a positive number")?;
             match e > 0 {
@@ -96,9 +110,9 @@ pub(crate) fn read(id: &Identifier, data: &[u8]) -> Result<Public, String> {
 }
 
 fn dsa(parameters: &[u8], data: &[u8]) -> Result<Public, String> {
-    let y = positive(&mut Der(data)).ok_or("x509: invalid DSA public key")?;
+    let y = positive(&mut Der(data), "x509: invalid DSA public key")?;
     let mut der = Der(parameters).read(SEQUENCE).ok_or("x509: invalid DSA parameters")?;
-    let mut next = || positive(&mut der).ok_or("x509: invalid DSA parameters");
+    let mut next = || positive(&mut der, "x509: invalid DSA parameters");
     let (p, q, g) = (next()?, next()?, next()?);
     match (y, p, q, g) {
         (Some(y), Some(p), Some(q), Some(g)) => Ok(Public::Dsa { y, p, q, g }),

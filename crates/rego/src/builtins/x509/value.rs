@@ -51,7 +51,11 @@ fn oid(id: &Oid) -> Value {
 /// A name with its well-known parts.
 pub(crate) fn name(n: &Name) -> Value {
     let all = |number: u32| {
-        let found: Vec<&String> = n.iter().filter(|a| a.known() == Some(number)).map(|a| &a.value).collect();
+        let found: Vec<&String> = n
+            .iter()
+            .filter(|a| a.known() == Some(number))
+            .map(|a| &a.value)
+            .collect();
         list(&found, |s| text(s))
     };
     let last = |number: u32| {
@@ -210,7 +214,12 @@ fn policies(out: &mut Vec<(&'static str, Value)>, c: &Certificate) {
     };
     out.push(("PolicyMappings", list(&e.mappings, mapping)));
     counted(out, "InhibitAnyPolicy", "InhibitAnyPolicyZero", e.any_policy);
-    counted(out, "InhibitPolicyMapping", "InhibitPolicyMappingZero", e.policy_mapping);
+    counted(
+        out,
+        "InhibitPolicyMapping",
+        "InhibitPolicyMappingZero",
+        e.policy_mapping,
+    );
     counted(
         out,
         "RequireExplicitPolicy",

@@ -74,7 +74,7 @@ pub(crate) fn chain<'a>(
         return Ok(None);
     }
     if root.raw == leaf.raw {
-        search.candidate(vec![leaf]);
+        search.candidate(vec![leaf])?;
     } else {
         search.extend(leaf, &[leaf])?;
     }
@@ -83,13 +83,15 @@ pub(crate) fn chain<'a>(
 
 impl<'a> Search<'a, '_> {
     /// A chain that is whole: kept if it holds.
-    fn candidate(&mut self, chain: Vec<&'a Certificate>) {
+    fn candidate(&mut self, chain: Vec<&'a Certificate>) -> Result<(), Failure> {
+        self.host.charge(comparisons(&chain) / 2)?;
         let fine = policies::hold(&chain)
             && (self.usages.contains(&0) || usages_hold(&chain, &self.usages))
             && constraints::hold(&chain);
         if fine && self.found.is_none() {
             self.found = Some(chain);
         }
+        Ok(())
     }
 
     fn valid(&self, c: &Certificate, place: Place, chain: &[&Certificate]) -> bool {
@@ -132,7 +134,7 @@ impl<'a> Search<'a, '_> {
                 }
                 let longer: Vec<&Certificate> = chain.iter().copied().chain([parent]).collect();
                 if place == Place::Root {
-                    self.candidate(longer);
+                    self.candidate(longer)?;
                 } else if !self.extend(parent, &longer)? {
                     return Ok(false);
                 }
@@ -143,6 +145,32 @@ impl<'a> Search<'a, '_> {
         }
         Ok(true)
     }
+}
+
+/// How many comparisons of policies and of names a chain may take.
+fn comparisons(chain: &[&Certificate]) -> usize {
+    let policies = |c: &Certificate| {
+        let own = c.read.policies.as_ref().map_or(0, Vec::len);
+        1 + own + c.read.mappings.len()
+    };
+    let names = |c: &Certificate| {
+        let n = &c.read.names;
+        n.dns.len() + n.emails.len() + n.ips.len() + n.uris.len()
+    };
+    let trees = |c: &Certificate| {
+        let both = [&c.read.permitted, &c.read.excluded];
+        let all = both
+            .iter()
+            .map(|t| t.dns.len() + t.emails.len() + t.ips.len() + t.uris.len());
+        all.sum::<usize>()
+    };
+    let all_trees: usize = chain.iter().map(|c| trees(c)).sum();
+    let all_names: usize = chain.iter().map(|c| names(c)).sum();
+    let pairs = chain.windows(2).map(|pair| match pair {
+        [a, b] => policies(a).saturating_mul(policies(b)),
+        _ => 0,
+    });
+    pairs.fold(all_trees.saturating_mul(all_names), usize::saturating_add)
 }
 
 /// Those who may have signed a certificate, the likeliest first.
