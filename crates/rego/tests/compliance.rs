@@ -2,8 +2,8 @@
 //!
 //! `tests/opa/export` writes the cases; their path is `REGENT_OPA_CASES` or `target/opa-cases.jsonl`. Without the file
 //! nothing runs, and the reason is printed. Arguments after `--`: words that the case's `version/folder/note` must
-//! contain; `-v` shows what was wanted and given; `--parse` judges only the parser; `--strict` fails on any difference, or when more
-//! than 2 % are refused.
+//! contain; `-v` shows what was wanted and given; `--parse` judges only the parser; `--strict` fails on any difference, or
+//! when more than 2 % are refused.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
