@@ -72,7 +72,7 @@ fn text(tag: u8, bytes: &[u8]) -> Result<String, String> {
 
 /// A BMPString: two bytes a character, a zero at the end goes.
 fn wide(bytes: &[u8]) -> Option<String> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let bytes = bytes.strip_suffix(&[0, 0]).unwrap_or(bytes);

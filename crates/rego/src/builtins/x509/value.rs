@@ -34,7 +34,7 @@ pub(crate) fn list<T>(items: &[T], one: impl Fn(&T) -> Value) -> Value {
     }
 }
 
-fn text(s: &String) -> Value {
+fn text(s: &str) -> Value {
     Value::string(clean(s))
 }
 
@@ -97,8 +97,8 @@ fn optional(b: &Option<Vec<u8>>) -> Value {
 
 /// The alternative names' fields.
 pub(crate) fn names(out: &mut Vec<(&'static str, Value)>, n: &Names) {
-    out.push(("DNSNames", list(&n.dns, text)));
-    out.push(("EmailAddresses", list(&n.emails, text)));
+    out.push(("DNSNames", list(&n.dns, |s| text(s))));
+    out.push(("EmailAddresses", list(&n.emails, |s| text(s))));
     out.push(("IPAddresses", list(&n.ips, |b| ip(b))));
     out.push(("URIs", list(&n.uris, |u| u.value())));
 }
@@ -106,10 +106,10 @@ pub(crate) fn names(out: &mut Vec<(&'static str, Value)>, n: &Names) {
 fn subtrees(out: &mut Vec<(&'static str, Value)>, keys: [&'static str; 4], s: &Subtrees) {
     let [dns, ips, emails, uris] = keys;
     let range = |(address, mask): &(Vec<u8>, Vec<u8>)| Value::record([("IP", ip(address)), ("Mask", bytes(mask))]);
-    out.push((dns, list(&s.dns, text)));
+    out.push((dns, list(&s.dns, |s| text(s))));
     out.push((ips, list(&s.ips, range)));
-    out.push((emails, list(&s.emails, text)));
-    out.push((uris, list(&s.uris, text)));
+    out.push((emails, list(&s.emails, |s| text(s))));
+    out.push((uris, list(&s.uris, |s| text(s))));
 }
 
 /// A number and whether it is there and zero.
@@ -151,10 +151,10 @@ pub(crate) fn certificate(c: &Certificate, uri_texts: bool) -> Value {
         ("MaxPathLenZero", Value::Bool(e.basic.is_some() && path == 0)),
         ("SubjectKeyId", optional(&e.subject_key)),
         ("AuthorityKeyId", optional(&e.authority_key)),
-        ("OCSPServer", list(&e.ocsp, text)),
-        ("IssuingCertificateURL", list(&e.issuers, text)),
+        ("OCSPServer", list(&e.ocsp, |s| text(s))),
+        ("IssuingCertificateURL", list(&e.issuers, |s| text(s))),
         ("PermittedDNSDomainsCritical", Value::Bool(e.constraints_critical)),
-        ("CRLDistributionPoints", list(&e.distribution_points, text)),
+        ("CRLDistributionPoints", list(&e.distribution_points, |s| text(s))),
     ];
     names(&mut out, &e.names);
     subtrees(
