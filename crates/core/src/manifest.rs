@@ -1,19 +1,20 @@
 //! YAML and JSON documents as Kubernetes reads them, with the place of every node.
 //!
-//! A file is cut into documents ([`split`]) before any of it is parsed, so a bad document hides no other and only one is
+//! A file is cut into documents ([`Cutter`]) before any of it is parsed, so a bad document hides no other and only one is
 //! in memory at a time. Places are made by reading a document again when someone asks: most documents have nothing to
 //! report.
 
+mod cut;
 mod items;
 mod list;
 mod object;
 mod places;
-mod split;
 
+pub use cut::{Cutter, Piece};
 pub use places::Places;
 
+use cut::Form;
 use regent_rego::{Value, json, yaml};
-use split::{Chunk, Form, Splitter};
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -88,8 +89,8 @@ impl Document {
 
 /// Line and column, from 1, of a byte of a file.
 pub fn position(bytes: &[u8], at: usize) -> (u32, u32) {
-    let (row, column) = split::position(bytes, at);
-    split::in_file((1, 1), row, column)
+    let (row, column) = cut::position(bytes, at);
+    cut::in_file((1, 1), row, column)
 }
 
 /// Reads every document of a file, `List` kinds unrolled; a bad document is a problem and hides no other.
@@ -100,8 +101,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
 /// As [`read`], with `yes`, `no`, `on`, `off`, `y` and `n` left strings: as `gator verify` reads Suites.
 pub fn read_words(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
     let mut out = VecDeque::new();
-    for raw in raw_documents(bytes) {
-        raw.read_into(file, true, &mut out);
+    for piece in pieces(bytes) {
+        piece.read_into(file, piece.of(bytes), true, &mut out);
     }
     out.into()
 }
@@ -110,7 +111,8 @@ pub fn read_words(file: &str, bytes: &[u8]) -> Vec<Result<Document, Problem>> {
 pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
     Documents {
         file: file.to_owned(),
-        raw: raw_documents(bytes),
+        bytes,
+        pieces: pieces(bytes).into_iter(),
         ready: VecDeque::new(),
     }
 }
@@ -119,7 +121,8 @@ pub fn documents<'b>(file: &str, bytes: &'b [u8]) -> Documents<'b> {
 #[derive(Debug)]
 pub struct Documents<'b> {
     file: String,
-    raw: RawDocuments<'b>,
+    bytes: &'b [u8],
+    pieces: std::vec::IntoIter<Piece>,
     /// Items of a `List` that wait for their turn.
     ready: VecDeque<Result<Document, Problem>>,
 }
@@ -132,89 +135,41 @@ impl Iterator for Documents<'_> {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            self.raw.next()?.read_into(&self.file, false, &mut self.ready);
+            let piece = self.pieces.next()?;
+            piece.read_into(&self.file, piece.of(self.bytes), false, &mut self.ready);
         }
     }
 }
 
-/// The documents of a file as text, cut but not parsed: cheap, so that parsing can be someone else's work.
-pub fn raw_documents(bytes: &[u8]) -> RawDocuments<'_> {
-    RawDocuments {
-        chunks: Splitter::new(bytes),
-        index: 0,
-        items: Vec::new().into_iter().enumerate(),
-    }
+/// Where the documents of a file stand. Of a file that is not in memory, [`Cutter`] tells the same.
+pub fn pieces(bytes: &[u8]) -> Vec<Piece> {
+    let mut cutter = Cutter::default();
+    cutter.push(bytes);
+    cutter.finish()
 }
 
-/// See [`raw_documents`].
-#[derive(Debug)]
-pub struct RawDocuments<'b> {
-    chunks: Splitter<'b>,
-    index: usize,
-    /// Items of a big `List`, cut already.
-    items: std::iter::Enumerate<std::vec::IntoIter<Chunk<'b>>>,
-}
-
-impl<'b> Iterator for RawDocuments<'b> {
-    type Item = RawDocument<'b>;
-
-    fn next(&mut self) -> Option<RawDocument<'b>> {
-        loop {
-            if let Some((i, chunk)) = self.items.next() {
-                let index = self.index.saturating_sub(1);
-                return Some(RawDocument {
-                    index,
-                    item: Some(i),
-                    chunk,
-                });
-            }
-            let chunk = self.chunks.next()?;
-            let index = self.index;
-            self.index += 1;
-            match items::cut(&chunk) {
-                Some(items) => self.items = items.into_iter().enumerate(),
-                None => {
-                    return Some(RawDocument {
-                        index,
-                        item: None,
-                        chunk,
-                    });
-                }
-            }
-        }
-    }
-}
-
-/// A document that is not parsed.
-#[derive(Clone, Debug)]
-pub struct RawDocument<'b> {
-    index: usize,
-    /// Which item of a big `List` it is.
-    item: Option<usize>,
-    chunk: Chunk<'b>,
-}
-
-impl<'b> RawDocument<'b> {
-    /// Its text.
-    pub fn bytes(&self) -> &'b [u8] {
-        self.chunk.bytes
+impl Piece {
+    /// Its text, of the bytes of the whole file; nothing when they are too few.
+    pub fn of<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Parses it: nothing for an empty document, several for a `List`.
-    pub fn read(&self, file: &str) -> Vec<Result<Document, Problem>> {
+    /// Parses its text, the bytes from its start to its end: nothing for an empty document, several for a `List`.
+    pub fn read(&self, file: &str, text: &[u8]) -> Vec<Result<Document, Problem>> {
         let mut out = VecDeque::new();
-        self.read_into(file, false, &mut out);
+        self.read_into(file, text, false, &mut out);
         out.into()
     }
 
-    fn read_into(&self, file: &str, words: bool, out: &mut VecDeque<Result<Document, Problem>>) {
-        match parse(file, &self.chunk, words) {
+    fn read_into(&self, file: &str, text: &[u8], words: bool, out: &mut VecDeque<Result<Document, Problem>>) {
+        let index = self.index as usize;
+        match parse(file, self, text, words) {
             Ok(None) => {}
             Ok(Some((value, places))) => match self.item {
-                None => list::unroll(file, self.index, value, places, out),
-                item => out.push_back(Ok(Document {
-                    index: self.index,
-                    item,
+                None => list::unroll(file, index, value, places, out),
+                Some(item) => out.push_back(Ok(Document {
+                    index,
+                    item: Some(item as usize),
                     value,
                     places,
                 })),
@@ -222,13 +177,18 @@ impl<'b> RawDocument<'b> {
             Err(problem) => out.push_back(Err(problem)),
         }
     }
+
+    /// The place in the file of a place in the text.
+    fn in_file(&self, row: usize, column: usize) -> (u32, u32) {
+        cut::in_file(self.at, row, column)
+    }
 }
 
 /// One document; `None` when there is nothing in it.
-fn parse(file: &str, chunk: &Chunk<'_>, words: bool) -> Result<Option<(Value, Places)>, Problem> {
-    let start = (chunk.row, chunk.column);
+fn parse(file: &str, piece: &Piece, bytes: &[u8], words: bool) -> Result<Option<(Value, Places)>, Problem> {
+    let start = piece.at;
     let problem = |row, column, message| {
-        let (line, column) = chunk.in_file(row, column);
+        let (line, column) = piece.in_file(row, column);
         Problem {
             file: file.to_owned(),
             line,
@@ -236,11 +196,11 @@ fn parse(file: &str, chunk: &Chunk<'_>, words: bool) -> Result<Option<(Value, Pl
             message,
         }
     };
-    let text = match std::str::from_utf8(chunk.bytes) {
+    let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => {
-            let (row, column) = split::position(chunk.bytes, e.valid_up_to());
-            let message = match chunk.bytes {
+            let (row, column) = cut::position(bytes, e.valid_up_to());
+            let message = match bytes {
                 [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16; save it as UTF-8",
                 _ => "the text is not UTF-8",
             };
@@ -248,8 +208,8 @@ fn parse(file: &str, chunk: &Chunk<'_>, words: bool) -> Result<Option<(Value, Pl
         }
     };
     let only_json = file.ends_with(".json");
-    let mut value = read_value(text, chunk.form, only_json, words).map_err(|e| problem(e.row, e.col, e.message))?;
-    if chunk.form == Form::Item {
+    let mut value = read_value(text, piece.form, only_json, words).map_err(|e| problem(e.row, e.col, e.message))?;
+    if piece.form == Form::Item {
         value = value
             .as_array()
             .and_then(<[Value]>::first)
@@ -257,10 +217,10 @@ fn parse(file: &str, chunk: &Chunk<'_>, words: bool) -> Result<Option<(Value, Pl
             .unwrap_or(Value::Null);
     }
     match value {
-        Value::Null if chunk.form != Form::Item => Ok(None),
+        Value::Null if piece.form != Form::Item => Ok(None),
         Value::Object(_) => {
             let mut places = Places::new(text, start);
-            if chunk.form == Form::Item {
+            if piece.form == Form::Item {
                 places = places.below(&["0"]);
             }
             Ok(Some((value, places)))

@@ -2,217 +2,246 @@
 //! hundred thousand objects say does not fit in memory at once. A list of another form, with anchors, or with anything
 //! odd in it stays whole and is read the slow way.
 
-use super::split::{Chunk, Form, balanced, line_at};
+use super::cut::Start;
+use memchr::memchr2_iter;
 
-/// Smaller documents are parsed whole.
-const BIG: usize = 1 << 20;
-
-/// The items of a document that is a big `List`, in order; `None` for any other.
-pub(super) fn cut<'b>(chunk: &Chunk<'b>) -> Option<Vec<Chunk<'b>>> {
-    if chunk.bytes.len() < BIG {
-        return None;
-    }
-    match chunk.form {
-        Form::Json => cut_json(chunk),
-        Form::Yaml => cut_yaml(chunk),
-        Form::Item => None,
-    }
+/// Where an item stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Row and column, from 1.
+    pub(super) at: (u32, u32),
 }
+
+pub(super) type Items = Vec<Item>;
 
 /// Block style: `items:` at the margin, then lines that begin with a dash, each an item.
-fn cut_yaml<'b>(chunk: &Chunk<'b>) -> Option<Vec<Chunk<'b>>> {
-    let bytes = chunk.bytes;
-    let mut items: Vec<Chunk<'b>> = Vec::new();
-    let (mut at, mut row) = (0, chunk.row);
-    // Where the item that is open begins: byte and row.
-    let mut open: Option<(usize, u32)> = None;
-    let mut dash: Option<usize> = None;
-    let (mut in_items, mut seen_items, mut is_list) = (false, false, false);
-    while at < bytes.len() {
-        let line = line_at(bytes, at);
-        let text = line.trim_ascii_end();
+#[derive(Debug, Default)]
+pub(super) struct YamlList {
+    /// Something showed that it is no such list.
+    odd: bool,
+    is_list: bool,
+    seen_items: bool,
+    in_items: bool,
+    /// Column of the dashes.
+    dash: Option<usize>,
+    /// The item that is open.
+    open: Option<Start>,
+    items: Items,
+    /// The two bytes before the next one of this line.
+    tail: [u8; 2],
+}
+
+impl YamlList {
+    pub(super) fn is_possible(&self) -> bool {
+        !self.odd
+    }
+
+    /// Looks for anchors in a part of a line (`a: *b`, `- &b`): they may reach from item to item.
+    pub(super) fn look(&mut self, part: &[u8]) {
+        let before = |i: usize, back: usize| match i.checked_sub(back) {
+            Some(i) => part.get(i).copied(),
+            None => self.tail.get(2 + i - back).copied(),
+        };
+        let is_anchor = |i| before(i, 1) == Some(b' ') && matches!(before(i, 2), Some(b':' | b'-'));
+        self.odd |= memchr2_iter(b'*', b'&', part).any(is_anchor);
+        for &b in part.iter().skip(part.len().saturating_sub(2)) {
+            self.tail = [self.tail[1], b];
+        }
+    }
+
+    /// Takes a line, of which `text` is the beginning.
+    pub(super) fn line(&mut self, line: Start, length: usize, text: &[u8]) {
+        self.tail = [0; 2];
+        if self.odd {
+            return;
+        }
         let indent = text.iter().take_while(|&&b| b == b' ').count();
         let rest = text.get(indent..).unwrap_or_default();
+        let is_whole = length == text.len();
+        let rest = if is_whole { rest.trim_ascii_end() } else { rest };
+        let is_blank = is_whole && rest.is_empty() || rest.starts_with(b"#");
         let is_dash = matches!(rest, [b'-'] | [b'-', b' ', ..]);
-        let blank = rest.is_empty() || rest.starts_with(b"#");
-        if in_items && is_dash && (dash.is_none() || dash == Some(indent)) {
-            dash = Some(indent);
-            close(&mut items, chunk, open.replace((at, row)), at);
-        } else if !blank && indent == 0 && !rest.starts_with(b"---") {
-            close(&mut items, chunk, open.take(), at);
-            in_items = false;
+        if self.in_items && is_dash && self.dash.is_none_or(|dash| dash == indent) {
+            self.dash = Some(indent);
+            self.close(line.byte);
+            self.open = Some(line);
+        } else if indent == 0 && !is_blank {
+            self.close(line.byte);
+            self.in_items = false;
             // A key at the margin; what `kind` is and where `items` is must be plain.
             match rest {
-                b"items:" if seen_items => return None,
-                b"items:" => (in_items, seen_items) = (true, true),
-                b"kind: List" if is_list => return None,
-                b"kind: List" => is_list = true,
-                _ if rest.starts_with(b"apiVersion: ") => {}
+                b"items:" if !self.seen_items => (self.in_items, self.seen_items) = (true, true),
+                b"kind: List" if !self.is_list => self.is_list = true,
                 b"metadata:" | b"metadata: {}" => {}
-                _ => return None,
+                _ => self.odd = !rest.starts_with(b"apiVersion: "),
             }
-        } else if in_items && !blank && (open.is_none() || dash.is_some_and(|dash| indent <= dash)) {
-            return None;
+        } else if self.in_items && !is_blank && (self.open.is_none() || self.dash.is_some_and(|dash| indent <= dash)) {
+            self.odd = true;
         }
-        // Anchors may reach from item to item.
-        if has_alias(rest) {
-            return None;
+    }
+
+    fn close(&mut self, end: usize) {
+        if let Some(open) = self.open.take() {
+            self.items.push(Item {
+                start: open.byte,
+                end,
+                at: (open.row, 1),
+            });
         }
-        at += line.len();
-        row = row.saturating_add(1);
     }
-    close(&mut items, chunk, open, at);
-    (is_list && seen_items).then_some(items)
-}
 
-fn close<'b>(items: &mut Vec<Chunk<'b>>, chunk: &Chunk<'b>, open: Option<(usize, u32)>, end: usize) {
-    if let Some((start, row)) = open
-        && let Some(bytes) = chunk.bytes.get(start..end)
-    {
-        items.push(Chunk {
-            bytes,
-            row,
-            column: 1,
-            form: Form::Item,
-        });
+    /// The items of a document that has ended.
+    pub(super) fn items(mut self, end: usize) -> Option<Items> {
+        self.close(end);
+        (!self.odd && self.is_list && self.seen_items).then_some(self.items)
     }
-}
-
-/// Whether a line may use an anchor (`a: *b`, `- *b`).
-fn has_alias(line: &[u8]) -> bool {
-    line.windows(3).any(|w| matches!(w, [b':' | b'-', b' ', b'*' | b'&']))
 }
 
 /// `{"apiVersion": "v1", "items": [..], "kind": "List", "metadata": {..}}`, in any order.
-fn cut_json<'b>(chunk: &Chunk<'b>) -> Option<Vec<Chunk<'b>>> {
-    let mut cursor = Cursor {
-        bytes: chunk.bytes,
-        at: 0,
-        row: chunk.row,
-        line_start: 0,
-        column: chunk.column,
-    };
-    cursor.take(b'{')?;
-    let mut items = None;
-    let mut is_list = false;
-    loop {
-        let key = cursor.string()?;
-        cursor.take(b':')?;
-        match key {
-            b"items" if items.is_none() => items = Some(cursor.items()?),
-            b"kind" if !is_list => {
-                is_list = true;
-                if cursor.string()? != b"List" {
-                    return None;
-                }
-            }
-            b"apiVersion" => {
-                cursor.string()?;
-            }
-            b"metadata" => {
-                cursor.block(b'{')?;
-            }
-            _ => return None,
-        }
-        match cursor.next()? {
-            b',' => {}
-            b'}' => break,
-            _ => return None,
-        }
-    }
-    let rest = chunk.bytes.get(cursor.at..).unwrap_or_default();
-    (is_list && rest.iter().all(u8::is_ascii_whitespace)).then_some(items?)
+#[derive(Debug, Default)]
+pub(super) struct JsonList {
+    want: Want,
+    key: Key,
+    /// What the string that is open says, as far as that matters.
+    text: Vec<u8>,
+    is_list: bool,
+    seen_items: bool,
+    open: Option<(usize, (u32, u32))>,
+    items: Items,
 }
 
-struct Cursor<'b> {
-    bytes: &'b [u8],
-    at: usize,
-    row: u32,
-    /// Where the row begins, for columns.
-    line_start: usize,
-    /// Column of the first byte, from 1; only for the first row.
-    column: u32,
+/// What may come next for it to be such a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Want {
+    #[default]
+    Object,
+    Key,
+    Colon,
+    Value,
+    /// A comma, or the end.
+    Next,
+    /// The first item, or the end of the items.
+    Items,
+    Item,
+    NextItem,
+    Done,
+    /// It is no such list.
+    Odd,
 }
 
-impl<'b> Cursor<'b> {
-    fn go_to(&mut self, at: usize) {
-        for (i, b) in self.bytes.iter().enumerate().take(at).skip(self.at) {
-            if *b == b'\n' {
-                self.row = self.row.saturating_add(1);
-                self.line_start = i + 1;
-                self.column = 1;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Key {
+    #[default]
+    ApiVersion,
+    Kind,
+    Items,
+    Metadata,
+}
+
+impl JsonList {
+    /// Whether what stands at this depth matters; the rest is inside `metadata` or an item.
+    fn cares(&self, depth: usize) -> bool {
+        self.want != Want::Odd && (depth <= 1 || depth == 2 && self.key == Key::Items)
+    }
+
+    /// A part of a string.
+    pub(super) fn text(&mut self, part: &[u8], depth: usize) {
+        /// More than the longest word that matters.
+        const ENOUGH: usize = 16;
+        if self.cares(depth) {
+            let room = ENOUGH.saturating_sub(self.text.len());
+            self.text.extend(part.iter().take(room));
+        }
+    }
+
+    /// The end of a string.
+    pub(super) fn string(&mut self, depth: usize) {
+        if !self.cares(depth) {
+            return;
+        }
+        let text = std::mem::take(&mut self.text);
+        self.want = match (self.want, depth) {
+            (Want::Key, 1) => {
+                self.key = match text.as_slice() {
+                    b"apiVersion" => Key::ApiVersion,
+                    b"kind" => Key::Kind,
+                    b"items" => Key::Items,
+                    b"metadata" => Key::Metadata,
+                    _ => return self.want = Want::Odd,
+                };
+                Want::Colon
             }
-        }
-        self.at = at;
-    }
-
-    fn skip_blank(&mut self) {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let blank = rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
-        self.go_to(self.at + blank);
-    }
-
-    fn peek(&mut self) -> Option<u8> {
-        self.skip_blank();
-        self.bytes.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<u8> {
-        let b = self.peek()?;
-        self.go_to(self.at + 1);
-        Some(b)
-    }
-
-    fn take(&mut self, want: u8) -> Option<()> {
-        (self.next()? == want).then_some(())
-    }
-
-    /// A string without escapes.
-    fn string(&mut self) -> Option<&'b [u8]> {
-        self.take(b'"')?;
-        let rest = self.bytes.get(self.at..)?;
-        let end = rest.iter().position(|b| matches!(b, b'"' | b'\\' | b'\n'))?;
-        let text = rest.get(..end)?;
-        self.go_to(self.at + end);
-        self.take(b'"')?;
-        Some(text)
-    }
-
-    /// Bracketed text.
-    fn block(&mut self, open: u8) -> Option<&'b [u8]> {
-        if self.peek()? != open {
-            return None;
-        }
-        let rest = self.bytes.get(self.at..)?;
-        let end = balanced(rest)?;
-        self.go_to(self.at + end);
-        rest.get(..end)
-    }
-
-    fn items(&mut self) -> Option<Vec<Chunk<'b>>> {
-        self.take(b'[')?;
-        let mut items = Vec::new();
-        if self.peek()? == b']' {
-            self.next()?;
-            return Some(items);
-        }
-        loop {
-            self.skip_blank();
-            let row = self.row;
-            let before = u32::try_from(self.at - self.line_start).unwrap_or(u32::MAX);
-            let column = before.saturating_add(self.column);
-            let bytes = self.block(b'{')?;
-            items.push(Chunk {
-                bytes,
-                row,
-                column,
-                form: Form::Json,
-            });
-            match self.next()? {
-                b',' => {}
-                b']' => return Some(items),
-                _ => return None,
+            (Want::Value, 1) if self.key == Key::ApiVersion => Want::Next,
+            (Want::Value, 1) if self.key == Key::Kind && text == b"List" && !self.is_list => {
+                self.is_list = true;
+                Want::Next
             }
+            _ => Want::Odd,
+        };
+    }
+
+    /// Something in a string that is no plain text.
+    pub(super) fn odd(&mut self, depth: usize) {
+        if self.cares(depth) {
+            self.want = Want::Odd;
         }
+    }
+
+    /// A bracket that opens, with the depth within it.
+    pub(super) fn open(&mut self, bracket: u8, depth: usize, byte: usize, at: (u32, u32)) {
+        if !self.cares(depth - 1) {
+            return;
+        }
+        self.want = match (self.want, bracket) {
+            (Want::Object, b'{') => Want::Key,
+            (Want::Value, b'{') if self.key == Key::Metadata => Want::Next,
+            (Want::Value, b'[') if self.key == Key::Items && !self.seen_items => {
+                self.seen_items = true;
+                Want::Items
+            }
+            (Want::Items | Want::Item, b'{') => {
+                self.open = Some((byte, at));
+                Want::NextItem
+            }
+            _ => Want::Odd,
+        };
+    }
+
+    /// A bracket that closes, with the depth outside it and the byte after it.
+    pub(super) fn close(&mut self, bracket: u8, depth: usize, end: usize) {
+        if !self.cares(depth) {
+            return;
+        }
+        self.want = match (self.want, bracket, depth) {
+            (Want::NextItem, b'}', 2) if self.open.is_some() => {
+                let item = self.open.take().map(|(start, at)| Item { start, end, at });
+                self.items.extend(item);
+                Want::NextItem
+            }
+            (Want::Items | Want::NextItem, b']', 1) => Want::Next,
+            (Want::Next, b'}', 1) if self.key == Key::Metadata => Want::Next,
+            (Want::Next, b'}', 0) => Want::Done,
+            _ => Want::Odd,
+        };
+    }
+
+    /// Any other byte that is no space.
+    pub(super) fn other(&mut self, byte: u8, depth: usize) {
+        if !self.cares(depth) {
+            return;
+        }
+        self.want = match (self.want, byte) {
+            (Want::Colon, b':') => Want::Value,
+            (Want::Next, b',') => Want::Key,
+            (Want::NextItem, b',') => Want::Item,
+            _ => Want::Odd,
+        };
+    }
+
+    /// The items of a value that has ended.
+    pub(super) fn items(self) -> Option<Items> {
+        (self.want == Want::Done && self.is_list && self.seen_items).then_some(self.items)
     }
 }

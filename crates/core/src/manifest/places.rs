@@ -1,6 +1,6 @@
 //! Line and column of the nodes of a document.
 
-use super::split;
+use super::cut;
 use regent_rego::yaml::{self, Place};
 use std::sync::{Arc, OnceLock};
 
@@ -59,7 +59,7 @@ impl Places {
     }
 
     fn in_file(&self, (row, column): (u32, u32)) -> (u32, u32) {
-        split::in_file(self.source.start, row as usize, column as usize)
+        cut::in_file(self.source.start, row as usize, column as usize)
     }
 
     /// Line and column of the node at a path (keys, and indexes as decimal text), or of its nearest known ancestor.

@@ -135,6 +135,34 @@ fn files_are_cut_into_documents() {
     }
 }
 
+/// The pieces of a file that comes in parts.
+fn in_parts(text: &[u8], size: usize) -> Vec<Piece> {
+    let mut cutter = Cutter::default();
+    for part in text.chunks(size) {
+        cutter.push(part);
+    }
+    cutter.finish()
+}
+
+#[test]
+fn the_size_of_the_parts_does_not_matter() {
+    let words: &[&str] = &[
+        "---", "...", "\n", "\n", "\n", " ", "\r\n", "#", "{", "}", "[", "]", "\"", "\\", ",", ":", "%", "a", "é", "\u{feff}", "--- ", "- ", "items:",
+    ];
+    let mut state = 7_u64;
+    for _ in 0..3000 {
+        let mut text = String::new();
+        for _ in 0..12 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            text.push_str(words[(state >> 33) as usize % words.len()]);
+        }
+        let whole = pieces(text.as_bytes());
+        for size in [1, 2, 3, 5] {
+            assert_eq!(in_parts(text.as_bytes(), size), whole, "{text:?} in parts of {size}");
+        }
+    }
+}
+
 #[test]
 fn places_point_into_the_file() {
     let text = "kind: A\n---\nkind: T\nspec:\n  targets:\n  - target: x\n    rego: |\n      package a\n\n      x = 1\n  - {rego: z}\n";
@@ -186,16 +214,19 @@ fn big_lists_are_cut_as_they_are_parsed() {
         ),
     ];
     for big in bigs {
-        let raw = raw_documents(big.as_bytes()).count();
-        assert_eq!(raw, 4000);
+        assert_eq!(pieces(big.as_bytes()).len(), 4000);
+        assert_eq!(in_parts(big.as_bytes(), 4096), pieces(big.as_bytes()));
         let cut = show(big.as_bytes());
-        let chunk = split::Splitter::new(big.as_bytes()).next().unwrap();
-        let whole = RawDocument {
-            index: 0,
+        // As one piece, as a small list would be.
+        let all = Piece {
+            end: big.len(),
             item: None,
-            chunk,
-        }
-        .read("f");
+            form: if big.starts_with('{') { Form::Json } else { Form::Yaml },
+            at: (1, 1),
+            start: 0,
+            index: 0,
+        };
+        let whole = all.read("f", all.of(big.as_bytes()));
         let whole: Vec<String> = whole
             .into_iter()
             .map(|d| {
@@ -217,5 +248,5 @@ fn big_lists_are_cut_as_they_are_parsed() {
         "kind: List\nitems:\n- &a {{kind: A, t: {filler}}}\n{}",
         "- *a\n".repeat(300_000)
     );
-    assert_eq!(raw_documents(odd.as_bytes()).count(), 1);
+    assert_eq!(pieces(odd.as_bytes()).len(), 1);
 }

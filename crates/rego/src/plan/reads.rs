@@ -25,20 +25,20 @@ pub(super) fn table(compiled: &Compiled, tree: &Tree<'_>) -> ReadTable {
         .groups
         .iter()
         .map(|group| {
-            let mut own = Own::default();
+            let mut seeing = Seeing::new(&index);
             for member in &group.rules {
-                visit::rule(member.rule, &mut |item| own.see(item, &index));
+                visit::rule(member.rule, &mut |item| seeing.item(item));
             }
-            own
+            seeing.own
         })
         .collect();
     let queries: Vec<Own> = compiled
         .queries
         .iter()
         .map(|query| {
-            let mut own = Own::default();
-            visit::body(&query.body, &mut |item| own.see(item, &index));
-            own
+            let mut seeing = Seeing::new(&index);
+            visit::body(&query.body, &mut |item| seeing.item(item));
+            seeing.own
         })
         .collect();
     ReadTable {
@@ -95,6 +95,36 @@ impl<'t> Index<'t> {
         let start = self.paths.partition_point(|p| p.0 < path);
         let from = self.paths.get(start..).unwrap_or_default();
         from.iter().take_while(move |p| p.0.starts_with(path)).map(|p| p.1)
+    }
+}
+
+/// A walk that gathers what is read.
+struct Seeing<'a, 't> {
+    own: Own,
+    index: &'t Index<'t>,
+    /// The head of the reference that was met last: it is met next, and no reading of its own.
+    head: Option<&'a Term>,
+}
+
+impl<'a, 't> Seeing<'a, 't> {
+    fn new(index: &'t Index<'t>) -> Seeing<'a, 't> {
+        Seeing {
+            own: Own::default(),
+            index,
+            head: None,
+        }
+    }
+
+    fn item(&mut self, item: Item<'a>) {
+        if let Item::Term(term) = item {
+            if self.head.take().is_some_and(|head| std::ptr::eq(head, term)) {
+                return;
+            }
+            if let TermValue::Ref(parts) = &term.value {
+                self.head = parts.first();
+            }
+        }
+        self.own.see(item, self.index);
     }
 }
 
