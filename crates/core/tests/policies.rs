@@ -234,7 +234,9 @@ fn the_inventory_is_known_to_be_read() {
     assert!(reads(
         "violation[{\"msg\": \"x\"}] { data.inventory.cluster.v1.Namespace[_] }"
     ));
-    assert!(reads("violation[{\"msg\": \"x\"}] { f(1) }\n      f(_) { data.inventory.cluster }"));
+    assert!(reads(
+        "violation[{\"msg\": \"x\"}] { f(1) }\n      f(_) { data.inventory.cluster }"
+    ));
     assert!(!reads("violation[{\"msg\": \"x\"}] { input.review.name }"));
     // A rule's own name begins with `data` once it is resolved.
     assert!(!reads(
@@ -243,7 +245,9 @@ fn the_inventory_is_known_to_be_read() {
     let plain = |rego: &str| load(&[("a.rego", rego)]).0.reads_inventory();
     assert!(plain("package a\ndeny contains \"x\" if data.inventory.cluster"));
     assert!(!plain("package a\ndeny contains \"x\" if input.review.name"));
-    assert!(!plain("package a\ndeny contains \"x\" if f(input.review.name)\nf(x) := x"));
+    assert!(!plain(
+        "package a\ndeny contains \"x\" if f(input.review.name)\nf(x) := x"
+    ));
 }
 
 #[test]

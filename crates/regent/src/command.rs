@@ -22,7 +22,12 @@ pub(crate) const FAILED: u8 = 2;
 /// Runs what the command line asks for; gives the exit code.
 pub(crate) fn run(arguments: Arguments) -> u8 {
     terminal::set_up(&arguments.output);
-    match arguments.command {
+    let code = run_command(arguments.command);
+    if terminal::lost() { FAILED } else { code }
+}
+
+fn run_command(command: Command) -> u8 {
+    match command {
         Command::Check(args) => check::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -6,24 +6,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use unicode_width::UnicodeWidthStr;
 
-/// The bytes of files that problems may be in, by name.
+/// The bytes of files that problems may be in, by name; nothing where they are read when they are asked for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources(BTreeMap<String, Arc<[u8]>>);
+pub(crate) struct Sources(BTreeMap<String, Option<Arc<[u8]>>>);
 
 impl Sources {
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) {
-        self.0.insert(name.to_owned(), Arc::from(bytes));
+        self.0.insert(name.to_owned(), Some(Arc::from(bytes)));
+    }
+
+    /// Adds a file that can be read again.
+    pub(crate) fn add_path(&mut self, name: &str) {
+        self.0.insert(name.to_owned(), None);
+    }
+
+    fn bytes(&self, name: &str) -> Option<Arc<[u8]>> {
+        match self.0.get(name)? {
+            Some(bytes) => Some(Arc::clone(bytes)),
+            None => std::fs::read(name).ok().map(Arc::from),
+        }
     }
 
     /// Brings a place behind the end of its file (where a parser misses something) back to the end of the last line.
     pub(crate) fn within(&self, problem: &mut Problem) {
-        if let Some(bytes) = self.0.get(&problem.file) {
-            regent_watcher::within(problem, bytes);
+        if let Some(bytes) = self.bytes(&problem.file) {
+            regent_watcher::within(problem, &bytes);
         }
     }
 
     fn line(&self, file: &str, line: u32) -> Option<String> {
-        line_of(self.0.get(file)?, line)
+        line_of(&self.bytes(file)?, line)
     }
 }
 

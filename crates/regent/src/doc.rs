@@ -1,4 +1,4 @@
-//! Documents we write: fields in the order given, as JSON or YAML.
+//! Documents we write: fields in the order given, as JSON.
 
 use regent_rego::{Number, Value};
 use std::fmt::Write;
@@ -69,12 +69,8 @@ impl Doc {
         out
     }
 
-    /// YAML as Kubernetes tools write it.
-    pub(crate) fn yaml(&self) -> String {
-        regent_rego::yaml::write(&self.value())
-    }
-
-    fn value(&self) -> Value {
+    /// The document as a value.
+    pub(crate) fn value(&self) -> Value {
         match self {
             Doc::Value(v) => v.clone(),
             Doc::Text(s) => Value::string(s),
@@ -87,7 +83,8 @@ impl Doc {
         }
     }
 
-    fn write(&self, out: &mut String, indent: usize) {
+    /// Writes JSON whose first line has its indent already.
+    pub(crate) fn write(&self, out: &mut String, indent: usize) {
         match self {
             Doc::Value(v) => write_value(v, out, indent),
             Doc::Text(s) => write_string(s, out),

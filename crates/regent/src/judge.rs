@@ -1,23 +1,21 @@
-//! Judging on all cores: one thread cuts documents, the others parse and judge them. What comes out is put in order
-//! afterwards, so it does not depend on who was first.
+//! Judging on all cores: each thread takes some documents, reads, parses and judges them, then takes the next. What comes
+//! out is put in order afterwards, so it does not depend on who was first.
 
 use crate::arguments::Judging;
-use crate::manifests::{self, Manifests};
+use crate::manifests::{self, Batch, Manifests, Reader};
 use crate::progress::Progress;
-use crate::report::{At, Finding, ObjectName, Report};
+use crate::report::{At, Finding, ObjectName, Report, Shared};
 use crate::{second, terminal};
-use regent_core::manifest::{Document, Places, Problem, RawDocument};
+use regent_core::manifest::{Document, Places, Problem};
 use regent_core::review::Strictness;
 use regent_core::{Decision, EvaluateOptions, Inventory, PolicySet, Review, Violation, evaluate};
 use regent_rego::{SecondEvaluator, Value};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Documents handed over at once.
-const BATCH: usize = 16;
 /// Deep values and rule chains need deep stacks.
 const STACK: usize = 64 << 20;
 
@@ -93,49 +91,28 @@ impl Outcome {
     }
 }
 
-type Batch<'m> = Vec<(&'m Arc<str>, RawDocument<'m>)>;
-
 /// Judges every document.
 pub(crate) fn judge(context: &Context<'_>, manifests: &Manifests) -> Report {
-    let threads = threads(context.judging.threads);
-    let total: usize = manifests.files.iter().map(|f| f.bytes.len()).sum();
-    let progress = Progress::new(total as u64, "judging");
-    let (send, receive) = sync_channel::<Batch<'_>>(threads * 4);
-    let receive = Mutex::new(receive);
+    let batches = manifests.batches();
+    let threads = threads(context.judging.threads).min(batches.len().max(1));
+    let progress = Progress::new(manifests.size() as u64, "judging");
+    let next = AtomicUsize::new(0);
     let gathered = Mutex::new(Outcome::default());
     let started = std::thread::scope(|scope| {
-        let mut started = 0;
-        for _ in 0..threads {
-            let worker = || {
-                let mut mine = Outcome::default();
-                while let Some(batch) = next(&receive) {
-                    for (file, raw) in batch {
-                        progress.add(raw.bytes().len());
-                        judge_raw(context, file, &raw, &mut mine);
-                    }
-                }
-                gathered.lock().unwrap_or_else(PoisonError::into_inner).take_in(mine);
-            };
-            if std::thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(scope, worker)
-                .is_ok()
-            {
-                started += 1;
+        let worker = || {
+            let mut mine = Outcome::default();
+            let mut shared = Shared::default();
+            let mut reader = Reader::new(manifests);
+            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                judge_batch(context, &mut reader, batch, &progress, &mut shared, &mut mine);
             }
-        }
-        if started > 0 {
-            let mut batch = Vec::with_capacity(BATCH);
-            for raw in manifests.raw() {
-                batch.push(raw);
-                if batch.len() >= BATCH && send.send(std::mem::take(&mut batch)).is_err() {
-                    break;
-                }
-            }
-            let _ = send.send(batch);
-        }
-        drop(send);
-        started
+            gathered.lock().unwrap_or_else(PoisonError::into_inner).take_in(mine);
+        };
+        let start = |_: &usize| {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, worker).is_ok()
+        };
+        (0..threads).filter(start).count()
     });
     progress.done();
     let mut outcome = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -161,8 +138,26 @@ pub(crate) fn judge(context: &Context<'_>, manifests: &Manifests) -> Report {
     report
 }
 
-fn next<'m>(receive: &Mutex<Receiver<Batch<'m>>>) -> Option<Batch<'m>> {
-    receive.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+fn judge_batch(
+    context: &Context<'_>,
+    reader: &mut Reader<'_>,
+    batch: &Batch,
+    progress: &Progress,
+    shared: &mut Shared,
+    out: &mut Outcome,
+) {
+    let read = reader.each(batch, |file, piece, text| {
+        for read in piece.read(file, text) {
+            match read {
+                Ok(document) => judge_document(context, file, document, shared, out),
+                Err(problem) => out.errors.push(problem),
+            }
+        }
+        progress.add(text.len());
+    });
+    if let Err(problem) = read {
+        out.errors.push(problem);
+    }
 }
 
 pub(crate) fn threads(wanted: Option<u16>) -> usize {
@@ -172,16 +167,7 @@ pub(crate) fn threads(wanted: Option<u16>) -> usize {
     }
 }
 
-fn judge_raw(context: &Context<'_>, file: &Arc<str>, raw: &RawDocument<'_>, out: &mut Outcome) {
-    for read in raw.read(file) {
-        match read {
-            Ok(document) => judge_document(context, file, document, out),
-            Err(problem) => out.errors.push(problem),
-        }
-    }
-}
-
-fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, out: &mut Outcome) {
+fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, shared: &mut Shared, out: &mut Outcome) {
     let at = At {
         file: Arc::clone(file),
         document: document.index,
@@ -223,13 +209,8 @@ fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, ou
     for violation in decision.violations {
         let subject = prepared.review.subject();
         let (line, column) = place(&document.places, prepared.prefix, subject, &violation);
-        out.findings.push(Finding {
-            at: at.clone(),
-            object: Arc::clone(&name),
-            line,
-            column,
-            violation,
-        });
+        let finding = Finding::new(at.clone(), Arc::clone(&name), (line, column), violation, shared);
+        out.findings.push(finding);
     }
 }
 

@@ -12,6 +12,7 @@ mod progress;
 mod render;
 mod report;
 mod second;
+mod stream;
 mod terminal;
 
 use clap::Parser;

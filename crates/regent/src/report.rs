@@ -2,9 +2,10 @@
 
 use crate::doc::Doc;
 use regent_core::manifest::Problem;
-use regent_core::{Action, Violation};
+use regent_core::{Action, Generated, Violation};
 use regent_rego::Value;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is judged, as it is named.
@@ -57,41 +58,110 @@ pub(crate) struct At {
     pub(crate) item: usize,
 }
 
-/// A violation of an object.
+/// What said so: a constraint, or plain Rego.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Constraint {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// As written (`scoped` included).
+    pub(crate) enforcement_action: String,
+    /// What it means here, sorted.
+    pub(crate) actions: Vec<Action>,
+}
+
+/// A violation of an object. There can be millions: what many have in common they share.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) at: At,
     pub(crate) object: Arc<ObjectName>,
     pub(crate) line: u32,
     pub(crate) column: u32,
-    pub(crate) violation: Violation,
+    pub(crate) constraint: Arc<Constraint>,
+    pub(crate) message: Box<str>,
+    pub(crate) details: Value,
+    pub(crate) generated: Option<Box<Generated>>,
+}
+
+/// What findings have in common, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    constraints: BTreeSet<Arc<Constraint>>,
+    details: BTreeSet<Value>,
+}
+
+impl Shared {
+    fn constraint(&mut self, constraint: Constraint) -> Arc<Constraint> {
+        if let Some(known) = self.constraints.get(&constraint) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(constraint);
+        self.constraints.insert(Arc::clone(&new));
+        new
+    }
+
+    fn details(&mut self, details: Value) -> Value {
+        /// Details that differ more than this are not worth looking for.
+        const MANY: usize = 4096;
+        if let Some(known) = self.details.get(&details) {
+            return known.clone();
+        }
+        if self.details.len() < MANY {
+            self.details.insert(details.clone());
+        }
+        details
+    }
 }
 
 impl Finding {
+    pub(crate) fn new(
+        at: At,
+        object: Arc<ObjectName>,
+        (line, column): (u32, u32),
+        violation: Violation,
+        shared: &mut Shared,
+    ) -> Finding {
+        let constraint = shared.constraint(Constraint {
+            kind: violation.constraint_kind,
+            name: violation.constraint_name,
+            enforcement_action: violation.enforcement_action,
+            actions: violation.actions,
+        });
+        Finding {
+            at,
+            object,
+            line,
+            column,
+            constraint,
+            message: violation.message.into_boxed_str(),
+            details: shared.details(violation.details),
+            generated: violation.generated.map(Box::new),
+        }
+    }
+
     /// Deny before warn before dryrun; nothing when no action counts at this point.
     pub(crate) fn action(&self) -> Option<Action> {
-        self.violation.actions.iter().min().copied()
+        self.constraint.actions.iter().min().copied()
     }
 
     /// The action's name; as written where none counts at this point.
     pub(crate) fn action_name(&self) -> &str {
         match self.action() {
             Some(action) => action.as_str(),
-            None => &self.violation.enforcement_action,
+            None => &self.constraint.enforcement_action,
         }
     }
 
     fn order(&self, other: &Finding) -> Ordering {
-        let (a, b) = (&self.violation, &other.violation);
         self.at
             .cmp(&other.at)
             .then_with(|| self.object.cmp(&other.object))
-            .then_with(|| a.constraint_kind.cmp(&b.constraint_kind))
-            .then_with(|| a.constraint_name.cmp(&b.constraint_name))
-            .then_with(|| a.message.cmp(&b.message))
+            .then_with(|| self.constraint.kind.cmp(&other.constraint.kind))
+            .then_with(|| self.constraint.name.cmp(&other.constraint.name))
+            .then_with(|| self.message.cmp(&other.message))
             .then_with(|| (self.line, self.column).cmp(&(other.line, other.column)))
-            .then_with(|| a.generated.cmp(&b.generated))
-            .then_with(|| a.details.cmp(&b.details))
+            .then_with(|| self.generated.cmp(&other.generated))
+            .then_with(|| self.details.cmp(&other.details))
+            .then_with(|| self.constraint.cmp(&other.constraint))
     }
 }
 
@@ -122,7 +192,7 @@ pub(crate) struct Report {
 impl Report {
     /// Brings everything into its order and counts it.
     pub(crate) fn finish(&mut self, objects: usize) {
-        self.findings.sort_by(Finding::order);
+        self.findings.sort_unstable_by(Finding::order);
         self.errors
             .sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
         self.objects.sort();

@@ -4,11 +4,12 @@ use crate::arguments::{Color, Output};
 use std::any::Any;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use unicode_width::UnicodeWidthStr;
 
 const QUIET: u8 = 1;
 const VERBOSE: u8 = 2;
+static LOST: AtomicBool = AtomicBool::new(false);
 static VOLUME: AtomicU8 = AtomicU8::new(0);
 
 /// Takes over what the user wants of colours and volume.
@@ -53,11 +54,48 @@ pub(crate) fn paint(style: &str, text: impl Display) -> String {
     format!("{style}{text}{}", style::RESET)
 }
 
-/// Writes results. A reader that went away (`| head`) is no error.
+/// Writes results.
 pub(crate) fn print(text: &str) {
-    let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    let mut out = Out::new();
+    let _ = std::fmt::Write::write_str(&mut out, text);
+}
+
+/// Standard output, for results that are written bit by bit.
+pub(crate) struct Out(std::io::BufWriter<anstream::AutoStream<std::io::StdoutLock<'static>>>);
+
+impl Out {
+    pub(crate) fn new() -> Out {
+        Out(std::io::BufWriter::with_capacity(64 << 10, anstream::stdout().lock()))
+    }
+}
+
+impl std::fmt::Write for Out {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.write_all(text.as_bytes()).map_err(|e| {
+            unwritten(&e);
+            std::fmt::Error
+        })
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if let Err(e) = self.0.flush() {
+            unwritten(&e);
+        }
+    }
+}
+
+/// Results that could not be written: without a reader (`| head`) nobody misses them.
+fn unwritten(error: &std::io::Error) {
+    if error.kind() != std::io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+        self::error(&format!("the results cannot be written: {error}"));
+    }
+}
+
+/// Whether results could not be written.
+pub(crate) fn lost() -> bool {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes everything that is no result.

@@ -348,7 +348,9 @@ impl Json {
         let characters = text.iter().filter(|&&b| b & 0xc0 != 0x80).count();
         self.column = match text {
             b"\n" => 1,
-            _ => self.column.saturating_add(u32::try_from(characters).unwrap_or(u32::MAX)),
+            _ => self
+                .column
+                .saturating_add(u32::try_from(characters).unwrap_or(u32::MAX)),
         };
     }
 

@@ -147,7 +147,8 @@ fn in_parts(text: &[u8], size: usize) -> Vec<Piece> {
 #[test]
 fn the_size_of_the_parts_does_not_matter() {
     let words: &[&str] = &[
-        "---", "...", "\n", "\n", "\n", " ", "\r\n", "#", "{", "}", "[", "]", "\"", "\\", ",", ":", "%", "a", "é", "\u{feff}", "--- ", "- ", "items:",
+        "---", "...", "\n", "\n", "\n", " ", "\r\n", "#", "{", "}", "[", "]", "\"", "\\", ",", ":", "%", "a", "é",
+        "\u{feff}", "--- ", "- ", "items:",
     ];
     let mut state = 7_u64;
     for _ in 0..3000 {

@@ -47,17 +47,13 @@ pub(crate) fn run(args: &Bench) -> u8 {
     let mut context = Context::new(&set, &inventory, &args.judging);
     context.second = second::evaluator_here(args.judging.engine);
     let mut reviews = Vec::new();
-    for (file, raw) in manifests.raw() {
-        for read in raw.read(file) {
-            match read.and_then(|d| judge::prepare(&context, file, &d)) {
-                Ok(prepared) => reviews.push(prepared.review),
-                Err(problem) => problems.push(problem),
-            }
+    for (file, read) in manifests.documents() {
+        match read.and_then(|d| judge::prepare(&context, file, &d)) {
+            Ok(prepared) => reviews.push(prepared.review),
+            Err(problem) => problems.push(problem),
         }
     }
-    for problem in &problems {
-        manifests.show(problem);
-    }
+    manifests.show(&problems);
     if reviews.is_empty() || !problems.is_empty() {
         if problems.is_empty() {
             terminal::error("there is no object among the manifests");

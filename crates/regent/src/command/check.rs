@@ -19,9 +19,7 @@ pub(crate) fn run(args: &Check) -> u8 {
         Err(problems) => {
             // What is wrong with the manifests is told in the same run.
             let others = manifests.unreadable();
-            for problem in &others {
-                manifests.show(problem);
-            }
+            manifests.show(&others);
             let mut report = Report {
                 errors: problems.into_iter().chain(others).collect(),
                 ..Report::default()
@@ -42,9 +40,7 @@ pub(crate) fn run(args: &Check) -> u8 {
         });
         report.finish(0);
     }
-    for problem in &report.errors {
-        manifests.show(problem);
-    }
+    manifests.show(&report.errors);
     emit(args, &report);
     let limit = match args.fail_on {
         FailOn::Deny => Action::Deny,
@@ -82,10 +78,11 @@ pub(super) fn policies(
         loaded.add(source);
     }
     for (file, document) in manifests.policies() {
-        if let Some(source) = manifests.files.iter().find(|f| f.name == file) {
-            loaded.sources.add(&file, &source.bytes);
+        match manifests.files.iter().find(|f| f.name == *file).and_then(|f| f.held()) {
+            Some(bytes) => loaded.sources.add(file, bytes),
+            None => loaded.sources.add_path(file),
         }
-        loaded.bundle.add_document(&file, document);
+        loaded.bundle.add_document(file, document.clone());
     }
     if judging.policy.is_empty() && !loaded.bundle.has_policies() {
         loaded.add(DEFAULT);
@@ -115,12 +112,8 @@ pub(super) fn inventory(
     let added = Manifests::read(&judging.inventory);
     let all = set.reads_inventory();
     let mut problems = added.problems.clone();
-    for (file, raw) in added.raw() {
-        problems.extend(raw.read(file).into_iter().filter_map(Result::err));
-    }
-    for problem in &problems {
-        added.show(problem);
-    }
+    problems.extend(added.documents().filter_map(|(_, read)| read.err()));
+    added.show(&problems);
     let documents: Vec<_> = added
         .inventory(all)
         .into_iter()
@@ -137,15 +130,16 @@ pub(super) fn inventory(
 }
 
 fn emit(args: &Check, report: &Report) {
-    let text = match args.output {
-        CheckFormat::Text => render::text::render(report),
-        CheckFormat::Table => render::table::render(report),
-        CheckFormat::Json => render::json::render(report).json(),
-        CheckFormat::Yaml => render::json::render(report).yaml(),
-        CheckFormat::Junit => render::junit::render(report),
-        CheckFormat::Sarif => render::sarif::render(report).json(),
-        CheckFormat::Github => render::github::render(report),
-        CheckFormat::Policyreport => render::policyreport::render(report).yaml(),
+    let out = &mut terminal::Out::new();
+    // Writing fails when the reader went away: there is nobody left to tell.
+    let _ = match args.output {
+        CheckFormat::Text => render::text::render(report, out),
+        CheckFormat::Table => render::table::render(report, out),
+        CheckFormat::Json => render::json::render(report).json(out),
+        CheckFormat::Yaml => render::json::render(report).yaml(out),
+        CheckFormat::Junit => render::junit::render(report, out),
+        CheckFormat::Sarif => render::sarif::render(report).json(out),
+        CheckFormat::Github => render::github::render(report, out),
+        CheckFormat::Policyreport => render::policyreport::render(report).yaml(out),
     };
-    terminal::print(&text);
 }

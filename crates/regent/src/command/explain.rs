@@ -24,9 +24,7 @@ struct Told {
 
 pub(crate) fn run(args: &Explain) -> u8 {
     let manifests = Manifests::read(&args.judging.filename);
-    for problem in &manifests.problems {
-        manifests.show(problem);
-    }
+    manifests.show(&manifests.problems);
     let Ok(set) = check::policies(&args.judging, &manifests) else {
         return FAILED;
     };
@@ -34,19 +32,17 @@ pub(crate) fn run(args: &Explain) -> u8 {
     let context = Context::new(&set, &inventory, &args.judging);
     let mut failed = !manifests.problems.is_empty() || !problems.is_empty();
     let mut told = Vec::new();
-    for (file, raw) in manifests.raw() {
-        for read in raw.read(file) {
-            let prepared = read.and_then(|d| judge::prepare(&context, file, &d).map(|p| (d, p)));
-            match prepared {
-                Ok((document, prepared)) => {
-                    if wanted(args.object.as_deref(), &prepared.name) {
-                        told.push(tell(&context, file, &document, prepared));
-                    }
+    for (file, read) in manifests.documents() {
+        let prepared = read.and_then(|d| judge::prepare(&context, file, &d).map(|p| (d, p)));
+        match prepared {
+            Ok((document, prepared)) => {
+                if wanted(args.object.as_deref(), &prepared.name) {
+                    told.push(tell(&context, file, &document, prepared));
                 }
-                Err(problem) => {
-                    failed = true;
-                    manifests.show(&problem);
-                }
+            }
+            Err(problem) => {
+                failed = true;
+                manifests.show(&[problem]);
             }
         }
     }

@@ -2,27 +2,32 @@
 
 use crate::report::Report;
 use regent_core::Action;
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
-pub(crate) fn render(report: &Report) -> String {
-    let mut out = String::new();
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> Result {
     for f in &report.findings {
         let command = match f.action() {
             Some(Action::Deny) => "error",
             Some(Action::Warn) => "warning",
             Some(Action::Dryrun) | None => "notice",
         };
-        let v = &f.violation;
-        let title = format!("{} {}: {}", f.object.kind, f.object.path(), v.constraint_name);
-        write_line(&mut out, command, &f.at.file, (f.line, f.column), &title, &v.message);
+        let title = format!("{} {}: {}", f.object.kind, f.object.path(), f.constraint.name);
+        write_line(out, command, &f.at.file, (f.line, f.column), &title, &f.message)?;
     }
     for p in &report.errors {
-        write_line(&mut out, "error", &p.file, (p.line, p.column), "regent", &p.message);
+        write_line(out, "error", &p.file, (p.line, p.column), "regent", &p.message)?;
     }
-    out
+    Ok(())
 }
 
-fn write_line(out: &mut String, command: &str, file: &str, (line, column): (u32, u32), title: &str, message: &str) {
+fn write_line(
+    out: &mut dyn Write,
+    command: &str,
+    file: &str,
+    (line, column): (u32, u32),
+    title: &str,
+    message: &str,
+) -> Result {
     let mut properties = Vec::new();
     if !file.is_empty() {
         properties.push(format!("file={}", property(file)));
@@ -34,7 +39,7 @@ fn write_line(out: &mut String, command: &str, file: &str, (line, column): (u32,
         }
     }
     properties.push(format!("title={}", property(title)));
-    let _ = writeln!(out, "::{command} {}::{}", properties.join(","), data(message));
+    writeln!(out, "::{command} {}::{}", properties.join(","), data(message))
 }
 
 fn data(text: &str) -> String {

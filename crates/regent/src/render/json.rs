@@ -2,9 +2,10 @@
 
 use crate::doc::Doc;
 use crate::report::{Finding, Report};
+use crate::stream::Part;
 use regent_core::Generated;
 
-pub(crate) fn render(report: &Report) -> Doc {
+pub(crate) fn render(report: &Report) -> Part<'_> {
     let errors = report.errors.iter().map(|p| {
         Doc::Map(vec![
             ("file", Doc::from(&p.file)),
@@ -14,25 +15,25 @@ pub(crate) fn render(report: &Report) -> Doc {
         ])
     });
     let s = &report.summary;
-    Doc::Map(vec![
-        ("revision", Doc::from(&report.revision)),
-        ("results", report.findings.iter().map(finding).collect()),
-        ("errors", errors.collect()),
+    Part::Map(vec![
+        ("revision", Part::from(&report.revision)),
+        ("results", Part::list(report.findings.iter().map(finding))),
+        ("errors", Part::list(errors)),
         (
             "summary",
-            Doc::Map(vec![
+            Part::from(Doc::Map(vec![
                 ("objects", Doc::from(s.objects)),
                 ("violations", Doc::from(s.violations)),
                 ("denied", Doc::from(s.denied)),
                 ("warned", Doc::from(s.warned)),
                 ("errors", Doc::from(s.errors)),
-            ]),
+            ])),
         ),
     ])
 }
 
 fn finding(finding: &Finding) -> Doc {
-    let v = &finding.violation;
+    let c = &finding.constraint;
     let mut fields = vec![
         ("file", Doc::from(&*finding.at.file)),
         ("line", Doc::from(finding.line)),
@@ -40,16 +41,13 @@ fn finding(finding: &Finding) -> Doc {
         ("object", finding.object.doc()),
         (
             "constraint",
-            Doc::Map(vec![
-                ("kind", Doc::from(&v.constraint_kind)),
-                ("name", Doc::from(&v.constraint_name)),
-            ]),
+            Doc::Map(vec![("kind", Doc::from(&c.kind)), ("name", Doc::from(&c.name))]),
         ),
-        ("enforcementAction", Doc::from(&v.enforcement_action)),
-        ("message", Doc::from(&v.message)),
-        ("details", Doc::Value(v.details.clone())),
+        ("enforcementAction", Doc::from(&c.enforcement_action)),
+        ("message", Doc::from(&*finding.message)),
+        ("details", Doc::Value(finding.details.clone())),
     ];
-    if let Some(g) = &v.generated {
+    if let Some(g) = &finding.generated {
         fields.push(("generated", generated(g)));
     }
     Doc::Map(fields)

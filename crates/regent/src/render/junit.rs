@@ -1,100 +1,125 @@
 //! JUnit XML: a suite a file, a case an object; a denied object is a failure, a file that cannot be judged an error.
 
 use super::xml::escape;
-use crate::report::{Finding, Report};
+use crate::report::{At, Finding, ObjectName, Report};
 use regent_core::Action;
 use regent_core::manifest::Problem;
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::BTreeSet;
+use std::fmt::{Result, Write};
+use std::sync::Arc;
 
-#[derive(Default)]
+/// What came of one file.
 struct Suite<'r> {
-    /// Name of each object, with its findings.
-    cases: Vec<(String, Vec<&'r Finding>)>,
-    errors: Vec<&'r Problem>,
+    file: &'r str,
+    objects: &'r [(At, Arc<ObjectName>)],
+    findings: &'r [Finding],
+    errors: &'r [Problem],
 }
 
-pub(crate) fn render(report: &Report) -> String {
-    let mut suites: BTreeMap<&str, Suite<'_>> = BTreeMap::new();
-    for (at, name) in &report.objects {
-        let first = report.findings.partition_point(|f| f.at < *at);
-        let findings = report.findings.iter().skip(first).take_while(|f| f.at == *at).collect();
-        let title = format!("{} {}", name.kind, name.path());
-        suites.entry(&at.file).or_default().cases.push((title, findings));
-    }
-    for error in &report.errors {
-        suites.entry(&error.file).or_default().errors.push(error);
-    }
-    let mut body = String::new();
-    let (mut tests, mut failures) = (0, 0);
-    for (file, suite) in &suites {
-        let failed = suite.cases.iter().filter(|c| c.1.iter().any(|f| denies(f))).count();
-        let count = suite.cases.len() + suite.errors.len();
-        tests += count;
-        failures += failed;
-        let file = escape(file);
-        let _ = writeln!(
-            body,
-            "  <testsuite name=\"{file}\" tests=\"{count}\" failures=\"{failed}\" errors=\"{}\" skipped=\"0\" time=\"0\">",
-            suite.errors.len()
-        );
-        for (name, findings) in &suite.cases {
-            write_case(&mut body, &file, name, findings);
+impl<'r> Suite<'r> {
+    fn of(report: &'r Report, file: &'r str) -> Suite<'r> {
+        Suite {
+            file,
+            objects: part(&report.objects, |o| (*o.0.file).cmp(file)),
+            findings: part(&report.findings, |f| (*f.at.file).cmp(file)),
+            errors: part(&report.errors, |e| e.file.as_str().cmp(file)),
         }
-        for error in &suite.errors {
+    }
+
+    /// Objects, those denied, errors.
+    fn counts(&self) -> (usize, usize, usize) {
+        let by_object = self.findings.chunk_by(|a, b| a.at == b.at);
+        let denied = by_object.filter(|findings| findings.iter().any(denies)).count();
+        (self.objects.len() + self.errors.len(), denied, self.errors.len())
+    }
+
+    fn write(&self, out: &mut dyn Write) -> Result {
+        let file = escape(self.file);
+        let (tests, failures, errors) = self.counts();
+        writeln!(
+            out,
+            "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"0\" time=\"0\">"
+        )?;
+        for (at, name) in self.objects {
+            let title = format!("{} {}", name.kind, name.path());
+            write_case(out, &file, &title, part(self.findings, |f| f.at.cmp(at)))?;
+        }
+        for error in self.errors {
             let message = escape(&error.message);
-            let _ = writeln!(
-                body,
+            writeln!(
+                out,
                 "    <testcase name=\"line {}\" classname=\"{file}\" time=\"0\">\n      <error type=\"error\" message=\"{message}\">{file}:{}:{}: {message}</error>\n    </testcase>",
                 error.line, error.line, error.column
-            );
+            )?;
         }
-        body.push_str("  </testsuite>\n");
+        out.write_str("  </testsuite>\n")
     }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"regent check\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" time=\"0\">\n{body}</testsuites>\n",
+}
+
+/// The part of a sorted list that is equal.
+fn part<T>(all: &[T], compare: impl Fn(&T) -> std::cmp::Ordering) -> &[T] {
+    let from = all.partition_point(|t| compare(t).is_lt());
+    let rest = all.get(from..).unwrap_or_default();
+    let length = rest.partition_point(|t| compare(t).is_eq());
+    rest.get(..length).unwrap_or_default()
+}
+
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> Result {
+    let objects = report.objects.iter().map(|o| &*o.0.file);
+    let files: BTreeSet<&str> = objects.chain(report.errors.iter().map(|e| e.file.as_str())).collect();
+    let (mut tests, mut failures) = (0, 0);
+    for file in &files {
+        let counts = Suite::of(report, file).counts();
+        tests += counts.0;
+        failures += counts.1;
+    }
+    writeln!(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"regent check\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" time=\"0\">",
         report.errors.len()
-    )
+    )?;
+    for file in &files {
+        Suite::of(report, file).write(out)?;
+    }
+    out.write_str("</testsuites>\n")
 }
 
 fn denies(finding: &Finding) -> bool {
     finding.action() == Some(Action::Deny)
 }
 
-fn write_case(body: &mut String, file: &str, name: &str, findings: &[&Finding]) {
+fn write_case(out: &mut dyn Write, file: &str, name: &str, findings: &[Finding]) -> Result {
     let name = escape(name);
     if findings.is_empty() {
-        let _ = writeln!(body, "    <testcase name=\"{name}\" classname=\"{file}\" time=\"0\"/>");
-        return;
+        return writeln!(out, "    <testcase name=\"{name}\" classname=\"{file}\" time=\"0\"/>");
     }
-    let _ = writeln!(body, "    <testcase name=\"{name}\" classname=\"{file}\" time=\"0\">");
+    writeln!(out, "    <testcase name=\"{name}\" classname=\"{file}\" time=\"0\">")?;
     let line = |f: &Finding| {
-        let v = &f.violation;
         escape(&format!(
             "{}:{}:{}: {}: [{}] {}",
             f.at.file,
             f.line,
             f.column,
             f.action_name(),
-            v.constraint_name,
-            v.message
+            f.constraint.name,
+            f.message
         ))
     };
     let (denied, other): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|f| denies(f));
     // One failure a case: consumers differ in what they make of several.
     if let Some(first) = denied.first() {
         let lines: Vec<String> = denied.iter().map(|f| line(f)).collect();
-        let _ = writeln!(
-            body,
+        writeln!(
+            out,
             "      <failure type=\"{}\" message=\"{}\">{}</failure>",
-            escape(&first.violation.constraint_kind),
-            escape(&first.violation.message),
+            escape(&first.constraint.kind),
+            escape(&first.message),
             lines.join("\n")
-        );
+        )?;
     }
     if !other.is_empty() {
         let lines: Vec<String> = other.iter().map(|f| line(f)).collect();
-        let _ = writeln!(body, "      <system-out>{}</system-out>", lines.join("\n"));
+        writeln!(out, "      <system-out>{}</system-out>", lines.join("\n"))?;
     }
-    body.push_str("    </testcase>\n");
+    out.write_str("    </testcase>\n")
 }

@@ -3,26 +3,27 @@
 
 use crate::doc::Doc;
 use crate::report::{Finding, Report};
+use crate::stream::Part;
 use regent_core::Action;
 use std::collections::BTreeMap;
 
 /// A `List` of reports.
-pub(crate) fn render(report: &Report) -> Doc {
+pub(crate) fn render(report: &Report) -> Part<'_> {
     let mut by_namespace: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         by_namespace.entry(&finding.object.namespace).or_default().push(finding);
     }
     let items = by_namespace
-        .iter()
+        .into_iter()
         .map(|(namespace, findings)| one(namespace, findings));
-    Doc::Map(vec![
-        ("apiVersion", Doc::from("v1")),
-        ("kind", Doc::from("List")),
-        ("items", items.collect()),
+    Part::Map(vec![
+        ("apiVersion", Part::from("v1")),
+        ("kind", Part::from("List")),
+        ("items", Part::list(items)),
     ])
 }
 
-fn one(namespace: &str, findings: &[&Finding]) -> Doc {
+fn one<'r>(namespace: &str, findings: Vec<&'r Finding>) -> Part<'r> {
     let mut metadata = vec![("name", Doc::from("regent"))];
     if !namespace.is_empty() {
         metadata.push(("namespace", Doc::from(namespace)));
@@ -33,21 +34,19 @@ fn one(namespace: &str, findings: &[&Finding]) -> Doc {
         "PolicyReport"
     };
     let count = |wanted: &str| Doc::from(findings.iter().filter(|f| result_of(f) == wanted).count());
-    Doc::Map(vec![
-        ("apiVersion", Doc::from("wgpolicyk8s.io/v1alpha2")),
-        ("kind", Doc::from(kind)),
-        ("metadata", Doc::Map(metadata)),
-        (
-            "summary",
-            Doc::Map(vec![
-                ("pass", Doc::from(0usize)),
-                ("fail", count("fail")),
-                ("warn", count("warn")),
-                ("error", Doc::from(0usize)),
-                ("skip", count("skip")),
-            ]),
-        ),
-        ("results", findings.iter().map(|f| result(f)).collect()),
+    let summary = Doc::Map(vec![
+        ("pass", Doc::from(0usize)),
+        ("fail", count("fail")),
+        ("warn", count("warn")),
+        ("error", Doc::from(0usize)),
+        ("skip", count("skip")),
+    ]);
+    Part::Map(vec![
+        ("apiVersion", Part::from("wgpolicyk8s.io/v1alpha2")),
+        ("kind", Part::from(kind)),
+        ("metadata", Part::from(Doc::Map(metadata))),
+        ("summary", Part::from(summary)),
+        ("results", Part::list(findings.into_iter().map(result))),
     ])
 }
 
@@ -60,7 +59,7 @@ fn result_of(finding: &Finding) -> &'static str {
 }
 
 fn result(finding: &Finding) -> Doc {
-    let v = &finding.violation;
+    let c = &finding.constraint;
     let object = &finding.object;
     let mut resource = vec![
         ("apiVersion", Doc::from(&object.api_version)),
@@ -74,9 +73,9 @@ fn result(finding: &Finding) -> Doc {
         ("file", Doc::from(&*finding.at.file)),
         ("line", Doc::from(finding.line.to_string())),
         ("column", Doc::from(finding.column.to_string())),
-        ("enforcementAction", Doc::from(&v.enforcement_action)),
+        ("enforcementAction", Doc::from(&c.enforcement_action)),
     ];
-    if let Some(g) = &v.generated {
+    if let Some(g) = &finding.generated {
         properties.push((
             "generated",
             Doc::from(format!("{} {} ({})", g.kind, g.name, g.template)),
@@ -84,10 +83,10 @@ fn result(finding: &Finding) -> Doc {
     }
     Doc::Map(vec![
         ("source", Doc::from("regent")),
-        ("policy", Doc::from(&v.constraint_kind)),
-        ("rule", Doc::from(&v.constraint_name)),
+        ("policy", Doc::from(&c.kind)),
+        ("rule", Doc::from(&c.name)),
         ("result", Doc::from(result_of(finding))),
-        ("message", Doc::from(&v.message)),
+        ("message", Doc::from(&*finding.message)),
         ("resources", Doc::List(vec![Doc::Map(resource)])),
         ("properties", Doc::Map(properties)),
     ])

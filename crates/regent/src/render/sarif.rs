@@ -2,12 +2,13 @@
 
 use crate::doc::Doc;
 use crate::report::{Finding, Report};
+use crate::stream::Part;
 use regent_core::Action;
 use std::collections::BTreeMap;
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-pub(crate) fn render(report: &Report) -> Doc {
+pub(crate) fn render(report: &Report) -> Part<'_> {
     // Kind and name of a constraint; its rule's place is its place in this order.
     let mut rules: BTreeMap<(&str, &str), usize> = report.findings.iter().map(|f| (key(f), 0)).collect();
     for (i, place) in rules.values_mut().enumerate() {
@@ -39,22 +40,23 @@ pub(crate) fn render(report: &Report) -> Doc {
     let results = report
         .findings
         .iter()
-        .map(|f| result(f, rules.get(&key(f)).copied().unwrap_or_default()));
-    let run = Doc::Map(vec![
-        ("tool", Doc::Map(vec![("driver", driver)])),
-        ("invocations", Doc::List(vec![invocation])),
-        ("results", results.collect()),
-        ("properties", Doc::Map(vec![("revision", Doc::from(&report.revision))])),
+        .map(move |f| result(f, rules.get(&key(f)).copied().unwrap_or_default()));
+    let properties = Doc::Map(vec![("revision", Doc::from(&report.revision))]);
+    let run = Part::Map(vec![
+        ("tool", Part::from(Doc::Map(vec![("driver", driver)]))),
+        ("invocations", Part::from(Doc::List(vec![invocation]))),
+        ("results", Part::list(results)),
+        ("properties", Part::from(properties)),
     ]);
-    Doc::Map(vec![
-        ("$schema", Doc::from(SCHEMA)),
-        ("version", Doc::from("2.1.0")),
-        ("runs", Doc::List(vec![run])),
+    Part::Map(vec![
+        ("$schema", Part::from(SCHEMA)),
+        ("version", Part::from("2.1.0")),
+        ("runs", Part::list(std::iter::once(run))),
     ])
 }
 
 fn key(finding: &Finding) -> (&str, &str) {
-    (&finding.violation.constraint_kind, &finding.violation.constraint_name)
+    (&finding.constraint.kind, &finding.constraint.name)
 }
 
 fn text(text: &str) -> Doc {
@@ -74,7 +76,7 @@ fn result(finding: &Finding, rule: usize) -> Doc {
         ("ruleId", Doc::from(format!("{kind}/{name}"))),
         ("ruleIndex", Doc::from(rule)),
         ("level", Doc::from(level)),
-        ("message", text(&finding.violation.message)),
+        ("message", text(&finding.message)),
         (
             "locations",
             Doc::List(vec![location(

@@ -3,33 +3,29 @@
 use super::text::summary;
 use crate::report::Report;
 use crate::terminal::{paint, printable, style};
+use std::fmt::{Result, Write};
 use unicode_width::UnicodeWidthStr;
 
 const HEAD: [&str; 5] = ["ACTION", "PLACE", "OBJECT", "CONSTRAINT", "MESSAGE"];
 
-pub(crate) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> Result {
     let rows: Vec<[String; 5]> = report
         .findings
         .iter()
         .map(|f| {
-            let v = &f.violation;
             [
                 f.action_name().to_owned(),
                 format!("{}:{}:{}", f.at.file, f.line, f.column),
                 printable(&format!("{} {}", f.object.kind, f.object.path())),
-                printable(&v.constraint_name),
-                printable(&v.message.replace('\n', " ")),
+                printable(&f.constraint.name),
+                printable(&f.message.replace('\n', " ")),
             ]
         })
         .collect();
-    let mut out = String::new();
     if !rows.is_empty() {
-        out.push_str(&columns(&HEAD, &rows));
-        out.push('\n');
+        writeln!(out, "{}", columns(&HEAD, &rows))?;
     }
-    out.push_str(&summary(report));
-    out.push('\n');
-    out
+    writeln!(out, "{}", summary(report))
 }
 
 /// Rows under a head, columns as wide as their widest cell; the last one ends where it ends.

@@ -9,7 +9,7 @@
 
 use super::*;
 use crate::command::verify::Outcome;
-use crate::report::{At, Finding, ObjectName, Report};
+use crate::report::{At, Finding, ObjectName, Report, Shared};
 use regent_core::manifest::Problem;
 use regent_core::suite::{CaseResult, Status, SuiteResult, TestResult};
 use regent_core::{Action, Generated, Violation};
@@ -20,35 +20,39 @@ const NASTY: &str = "a <b> & \"c\" 'd'\n100% of: x, y\r\n\t\u{1}\u{7f} é 😀 ]
 
 fn finding(file: &str, document: usize, name: &str, actions: &[Action], message: &str) -> Finding {
     let namespaced = document.is_multiple_of(2);
-    Finding {
-        at: At {
-            file: Arc::from(file),
-            document,
-            item: 0,
-        },
-        object: Arc::new(ObjectName {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
-            namespace: if namespaced { "shop".into() } else { String::new() },
-            name: name.into(),
+    let at = At {
+        file: Arc::from(file),
+        document,
+        item: 0,
+    };
+    let object = ObjectName {
+        api_version: "apps/v1".into(),
+        kind: "Deployment".into(),
+        namespace: if namespaced { "shop".into() } else { String::new() },
+        name: name.into(),
+    };
+    let violation = Violation {
+        constraint_kind: "K8sThing".into(),
+        constraint_name: "no-thing".into(),
+        enforcement_action: actions.first().map_or("shadow", |a| a.as_str()).into(),
+        actions: actions.to_vec(),
+        message: message.into(),
+        details: Value::record([("path", Value::array(vec![Value::from("spec"), Value::from(0)]))]),
+        generated: (document == 0).then(|| Generated {
+            kind: "Pod".into(),
+            name: "web-pod".into(),
+            template: "spec.template".into(),
+            path: Vec::new(),
         }),
-        line: 12,
-        column: 9,
-        violation: Violation {
-            constraint_kind: "K8sThing".into(),
-            constraint_name: "no-thing".into(),
-            enforcement_action: actions.first().map_or("shadow", |a| a.as_str()).into(),
-            actions: actions.to_vec(),
-            message: message.into(),
-            details: Value::record([("path", Value::array(vec![Value::from("spec"), Value::from(0)]))]),
-            generated: (document == 0).then(|| Generated {
-                kind: "Pod".into(),
-                name: "web-pod".into(),
-                template: "spec.template".into(),
-                path: Vec::new(),
-            }),
-        },
-    }
+    };
+    Finding::new(at, Arc::new(object), (12, 9), violation, &mut Shared::default())
+}
+
+/// What is written.
+fn text(write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result) -> String {
+    let mut out = String::new();
+    write(&mut out).unwrap();
+    out
 }
 
 fn report() -> Report {
@@ -269,19 +273,20 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn json_is_the_stable_shape() {
-    conforms("check", &parse(&json::render(&report()).json()));
+    conforms("check", &parse(&text(|out| json::render(&report()).json(out))));
     conforms("verify", &parse(&verify_json::render(&outcome()).json()));
 }
 
 #[test]
 fn yaml_says_what_json_says() {
-    let doc = json::render(&report());
-    assert_eq!(yaml::read(&doc.yaml()).unwrap(), parse(&doc.json()));
+    let yaml = text(|out| json::render(&report()).yaml(out));
+    let json = text(|out| json::render(&report()).json(out));
+    assert_eq!(yaml::read(&yaml).unwrap(), parse(&json));
 }
 
 #[test]
 fn sarif_is_what_code_scanning_takes() {
-    let value = parse(&sarif::render(&report()).json());
+    let value = parse(&text(|out| sarif::render(&report()).json(out)));
     conforms("sarif", &value);
     let run = &value.get("runs").and_then(Value::as_array).unwrap()[0];
     let rules = run
@@ -296,7 +301,7 @@ fn sarif_is_what_code_scanning_takes() {
 
 #[test]
 fn policy_reports_fit_their_crd() {
-    let value = yaml::read(&policyreport::render(&report()).yaml()).unwrap();
+    let value = yaml::read(&text(|out| policyreport::render(&report()).yaml(out))).unwrap();
     conforms("policyreport", &value);
     for item in value.get("items").and_then(Value::as_array).unwrap() {
         let cluster = item.get("kind").and_then(Value::as_str) == Some("ClusterPolicyReport");
@@ -306,7 +311,10 @@ fn policy_reports_fit_their_crd() {
 
 #[test]
 fn junit_is_well_formed_and_counts_right() {
-    for text in [junit::render(&report()), verify_junit::render(&outcome())] {
+    for text in [
+        text(|out| junit::render(&report(), out)),
+        verify_junit::render(&outcome()),
+    ] {
         let root = Xml::document(&text);
         conforms("junit", &root);
         let mut totals = [0, 0, 0];
@@ -335,7 +343,7 @@ fn junit_is_well_formed_and_counts_right() {
 
 #[test]
 fn github_lines_are_workflow_commands() {
-    let text = github::render(&report());
+    let text = text(|out| github::render(&report(), out));
     let line = regex::Regex::new(
         r"^::(error|warning|notice) (file=[^,:\r\n]+,)?(line=[1-9][0-9]*,)?(col=[1-9][0-9]*,)?title=[^,:\r\n]+::([^%\r\n]|%25|%0A|%0D)+$",
     )
@@ -348,8 +356,8 @@ fn github_lines_are_workflow_commands() {
 
 #[test]
 fn people_see_no_control_characters() {
-    let out = anstream::adapter::strip_str(&text::render(&report())).to_string();
-    let table = anstream::adapter::strip_str(&table::render(&report())).to_string();
+    let out = anstream::adapter::strip_str(&text(|out| super::text::render(&report(), out))).to_string();
+    let table = anstream::adapter::strip_str(&text(|out| table::render(&report(), out))).to_string();
     let verify = anstream::adapter::strip_str(&verify_text::render(&outcome())).to_string();
     for text in [out, table, verify] {
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");

@@ -4,36 +4,34 @@ use super::count;
 use crate::report::{Finding, Report};
 use crate::terminal::{self, paint, printable, style, wrap};
 use regent_core::Action;
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
 /// Columns in front of a message.
 const INDENT: usize = 6;
 
-pub(crate) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> Result {
     let width = terminal::width();
-    let mut out = String::new();
     for file in report.findings.chunk_by(|a, b| a.at.file == b.at.file) {
         let Some(first) = file.first() else { continue };
-        let _ = writeln!(out, "{}", paint(style::BOLD, printable(&first.at.file)));
+        writeln!(out, "{}", paint(style::BOLD, printable(&first.at.file)))?;
         for object in file.chunk_by(|a, b| a.at == b.at && a.object == b.object) {
             let Some(first) = object.first() else { continue };
             let name = format!("{} {}", printable(&first.object.kind), printable(&first.object.path()));
-            let _ = writeln!(out, "  {}", paint(style::BOLD, name));
+            writeln!(out, "  {}", paint(style::BOLD, name))?;
             for finding in object {
-                write_finding(&mut out, finding, width);
+                write_finding(out, finding, width)?;
             }
         }
-        out.push('\n');
+        writeln!(out)?;
     }
     if !terminal::quiet() || !report.findings.is_empty() {
-        out.push_str(&summary(report));
-        out.push('\n');
+        writeln!(out, "{}", summary(report))?;
     }
-    out
+    Ok(())
 }
 
-fn write_finding(out: &mut String, finding: &Finding, width: usize) {
-    let v = &finding.violation;
+fn write_finding(out: &mut dyn Write, finding: &Finding, width: usize) -> Result {
+    let c = &finding.constraint;
     let action = finding.action_name();
     let colour = match finding.action() {
         Some(Action::Deny) => style::RED,
@@ -41,20 +39,21 @@ fn write_finding(out: &mut String, finding: &Finding, width: usize) {
         Some(Action::Dryrun) | None => style::CYAN,
     };
     let place = format!("{}:{}:{}", printable(&finding.at.file), finding.line, finding.column);
-    let constraint = format!("{}/{}", printable(&v.constraint_kind), printable(&v.constraint_name));
-    let _ = writeln!(
+    let constraint = format!("{}/{}", printable(&c.kind), printable(&c.name));
+    writeln!(
         out,
         "    {place} {} {}",
         paint(colour, action),
         paint(style::DIM, constraint)
-    );
-    for line in wrap(&v.message, width.saturating_sub(INDENT)) {
-        let _ = writeln!(out, "{:INDENT$}{line}", "");
+    )?;
+    for line in wrap(&finding.message, width.saturating_sub(INDENT)) {
+        writeln!(out, "{:INDENT$}{line}", "")?;
     }
-    if let Some(g) = &v.generated {
+    if let Some(g) = &finding.generated {
         let origin = format!("in the {} {:?} it implies ({})", g.kind, g.name, g.template);
-        let _ = writeln!(out, "{:INDENT$}{}", "", paint(style::DIM, printable(&origin)));
+        writeln!(out, "{:INDENT$}{}", "", paint(style::DIM, printable(&origin)))?;
     }
+    Ok(())
 }
 
 /// `10 objects: 2 denied, 1 warned; 3 violations`, and errors if there are any.
