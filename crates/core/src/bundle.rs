@@ -92,6 +92,12 @@ pub fn classify(value: &Value) -> Class {
     }
 }
 
+/// `sha256:…` of bytes.
+pub fn digest(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
+
 impl Bundle {
     /// Reads files: `*.rego` as Rego, everything else as YAML or JSON.
     pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Bundle {

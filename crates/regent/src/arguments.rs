@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// What this binary ships
     #[command(subcommand)]
     Library(Library),
+    /// Policies as one archive
+    #[command(subcommand)]
+    Bundle(Bundle),
     /// Print version and build
     Version,
     /// Print a completion script for a shell
@@ -328,6 +331,34 @@ pub(crate) enum Library {
         #[arg(long)]
         force: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bundle {
+    /// Check policies and pack them; the same policies give the same bytes
+    Build {
+        /// Policies: directory, file, archive (.tar.gz), builtin:SET[@VERSION], or `-`
+        #[arg(short, long = "policy", value_name = "SOURCE", required = true)]
+        policy: Vec<String>,
+        /// Archive to write
+        #[arg(short, long, value_name = "FILE.tar.gz")]
+        output: String,
+    },
+    /// Check an archive and list what is in it, with its digest
+    Inspect {
+        /// Archive
+        #[arg(value_name = "FILE.tar.gz")]
+        file: String,
+        /// Format
+        #[arg(short, long, value_enum, default_value_t = BundleFormat::Text)]
+        output: BundleFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BundleFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

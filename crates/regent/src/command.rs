@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod bench;
+mod bundle;
 mod check;
 mod eval;
 mod explain;
@@ -35,6 +36,7 @@ fn run_command(command: Command) -> u8 {
         Command::Bench(args) => bench::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Library(args) => library::run(args),
+        Command::Bundle(args) => bundle::run(&args),
         Command::Version => version(),
         Command::Completions { shell } => completions(shell),
     }

@@ -20,7 +20,8 @@ impl Sources {
         self.0.insert(name.to_owned(), None);
     }
 
-    fn bytes(&self, name: &str) -> Option<Arc<[u8]>> {
+    /// The bytes of a file that was added.
+    pub(crate) fn bytes(&self, name: &str) -> Option<Arc<[u8]>> {
         match self.0.get(name)? {
             Some(bytes) => Some(Arc::clone(bytes)),
             None => std::fs::read(name).ok().map(Arc::from),

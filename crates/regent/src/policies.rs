@@ -60,6 +60,19 @@ impl Loaded {
         self.bundle.add_file(name, bytes);
     }
 
+    /// Adds the policies of an archive whose bytes are at hand.
+    pub(crate) fn add_archive(&mut self, name: &str, bytes: &[u8]) {
+        let mut found = Contribution::default();
+        if let Err(message) = found.add_archive(name, bytes) {
+            self.problem(name, message);
+        } else if found.files.is_empty() {
+            self.problem(name, "there is no policy in it".to_owned());
+        }
+        for (file, bytes) in &found.files {
+            self.add_file(file, bytes);
+        }
+    }
+
     fn read(&mut self, source: &str) -> Result<(), String> {
         if let Some(set) = source.strip_prefix("builtin:") {
             for (name, text) in builtin::load(set)? {

@@ -24,4 +24,6 @@ pub(crate) fn count(n: usize, what: &str) -> String {
 }
 
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod tests;

@@ -158,6 +158,11 @@ pub(crate) fn printable(text: &str) -> String {
     out
 }
 
+/// As [`printable`], with the ends of lines kept.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.lines().map(|line| printable(line) + "\n").collect()
+}
+
 /// What a panic said.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {

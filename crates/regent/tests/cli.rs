@@ -116,6 +116,74 @@ fn every_case_comes_out_as_written() {
     failures.finish(50);
 }
 
+/// Runs the binary in a folder; standard output, which must come with the exit code.
+fn regent(folder: &Path, args: &[&str], exit: i32) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_regent"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .expect("regent runs");
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert_eq!(output.status.code(), Some(exit), "{args:?}\n{out}{err}");
+    out.into_owned()
+}
+
+#[test]
+fn archives_are_the_same_bytes_and_judge_the_same() {
+    let shared = repository().join("crates/regent/tests/cli/shared");
+    let text = |name: &str| text(&shared.join(name));
+    let mut archives = Vec::new();
+    for name in ["here", "there"] {
+        let folder = scratch(name);
+        std::fs::create_dir_all(folder.join("p/deep")).expect("folder");
+        std::fs::write(folder.join("p/deep/policies.yaml"), text("policies.yaml")).expect("file");
+        std::fs::write(folder.join("objects.yaml"), text("objects.yaml")).expect("file");
+        let source = if name == "here" { "p" } else { "./p/" };
+        let build = [
+            "bundle",
+            "build",
+            "-p",
+            source,
+            "-p",
+            "builtin:pod-security-baseline",
+            "-o",
+            "all.tar.gz",
+        ];
+        let told = regent(&folder, &build, 0);
+        let bytes = std::fs::read(folder.join("all.tar.gz")).expect("archive");
+        assert!(told.contains(&regent_core::bundle::digest(&bytes)), "{told}");
+        let inspected = regent(&folder, &["bundle", "inspect", "all.tar.gz", "-o", "json"], 0);
+        for part in [
+            "\"file\": \"all.tar.gz/deep/policies.yaml\"",
+            "RegentPrivileged",
+            &regent_core::bundle::digest(&bytes),
+        ] {
+            assert!(inspected.contains(part), "no {part}: {inspected}");
+        }
+        archives.push(bytes);
+        let by = |policy: &[&str]| {
+            let args = ["check", "-f", "objects.yaml", "-o", "json"];
+            regent(&folder, &[&args[..], policy].concat(), 1)
+        };
+        assert_eq!(
+            by(&["-p", "all.tar.gz"]),
+            by(&["-p", "p", "-p", "builtin:pod-security-baseline"])
+        );
+        let broken = folder.join("broken.rego");
+        std::fs::write(&broken, "package a\ndeny contains x if y").expect("file");
+        regent(
+            &folder,
+            &["bundle", "build", "-p", "broken.rego", "-o", "broken.tar.gz"],
+            2,
+        );
+        assert!(!folder.join("broken.tar.gz").exists());
+    }
+    assert_eq!(archives.first(), archives.last());
+}
+
 #[test]
 fn the_report_does_not_depend_on_threads() {
     let folder = scratch("threads");

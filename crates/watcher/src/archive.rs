@@ -1,6 +1,9 @@
-//! `FILE.tar.gz`: OPA bundles and archives of policies, read with bounds and without touching the disk.
+//! `FILE.tar.gz`: OPA bundles and archives of policies, read with bounds and written without a trace of when and where,
+//! without touching the disk.
 
 use flate2::read::MultiGzDecoder;
+use flate2::{Compression, GzBuilder};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Component;
 
@@ -69,6 +72,23 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, String> {
         return Err(format!("the archive has {name:?} twice"));
     }
     Ok(files)
+}
+
+/// An archive of files: the same files give the same bytes, for nothing but names and contents is kept.
+///
+/// # Errors
+/// A name is too long for an archive.
+pub fn write(files: &BTreeMap<String, Vec<u8>>) -> std::io::Result<Vec<u8>> {
+    let packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    let mut archive = tar::Builder::new(packed);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        archive.append_data(&mut header, name, bytes.as_slice())?;
+    }
+    archive.into_inner()?.finish()
 }
 
 fn broken(error: std::io::Error) -> String {

@@ -18,6 +18,8 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
     reviews: usize,
+    /// Reviews with an error in their decision.
+    failed: usize,
     threads: usize,
     reviews_per_second: f64,
     mean_us: f64,
@@ -80,16 +82,26 @@ pub(crate) fn run(args: &Bench) -> u8 {
             return FAILED;
         }
     };
-    terminal::print(&match args.output {
-        BenchFormat::Text => figures.text(),
-        BenchFormat::Json => figures.doc().json(),
-    });
-    match compared {
-        Some((text, worse)) => {
-            terminal::notice(text.trim_end());
-            if worse { DENIED } else { CLEAN }
+    let (text, worse) = compared.unwrap_or_default();
+    match args.output {
+        BenchFormat::Text => terminal::print(&format!("{}{text}", figures.text())),
+        BenchFormat::Json => {
+            terminal::print(&figures.doc().json());
+            if !text.is_empty() {
+                terminal::notice(text.trim_end());
+            }
         }
-        None => CLEAN,
+    }
+    if figures.failed > 0 {
+        let (failed, reviews) = (figures.failed, figures.reviews);
+        terminal::error(&format!(
+            "{failed} of {reviews} reviews could not be judged; `regent check` tells why"
+        ));
+        FAILED
+    } else if worse {
+        DENIED
+    } else {
+        CLEAN
     }
 }
 
@@ -99,6 +111,7 @@ fn measure(context: &Context<'_>, reviews: &[Review], rounds: u32) -> Figures {
     let threads = judge::threads(context.judging.threads);
     let next = AtomicUsize::new(0);
     let times = Mutex::new(Vec::with_capacity(total));
+    let failed = AtomicUsize::new(0);
     let start = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -115,7 +128,9 @@ fn measure(context: &Context<'_>, reviews: &[Review], rounds: u32) -> Figures {
                     let begin = Instant::now();
                     let decision = context.with_options(|o| evaluate(context.set, review, context.inventory, o));
                     mine.push(begin.elapsed().as_nanos() as f64 / 1e3);
-                    drop(decision);
+                    if !decision.failures.is_empty() {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
                 times.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
             };
@@ -133,6 +148,7 @@ fn measure(context: &Context<'_>, reviews: &[Review], rounds: u32) -> Figures {
     };
     Figures {
         reviews: times.len(),
+        failed: failed.into_inner(),
         threads,
         reviews_per_second: times.len() as f64 / seconds.max(f64::EPSILON),
         mean_us: times.iter().sum::<f64>() / (times.len().max(1) as f64),

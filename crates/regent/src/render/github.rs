@@ -28,7 +28,8 @@ fn write_line(
     title: &str,
     message: &str,
 ) -> Result {
-    let mut properties = Vec::new();
+    // In the order in which GitHub's own toolkit writes them.
+    let mut properties = vec![format!("title={}", property(title))];
     if !file.is_empty() {
         properties.push(format!("file={}", property(file)));
     }
@@ -38,7 +39,6 @@ fn write_line(
             properties.push(format!("col={column}"));
         }
     }
-    properties.push(format!("title={}", property(title)));
     writeln!(out, "::{command} {}::{}", properties.join(","), data(message))
 }
 

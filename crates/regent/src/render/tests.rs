@@ -1,4 +1,5 @@
-//! Every format against what is published of it (`tests/schemas/`), with names and messages that need care.
+//! Every format against what is published of it (`tests/published/`), our own against `crates/regent/tests/schemas/`, with
+//! names and messages that need care.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -7,6 +8,7 @@
     reason = "a small reader of markup that ends by panicking or by its own breaks"
 )]
 
+use super::published::{self, Xsd};
 use super::*;
 use crate::command::verify::Outcome;
 use crate::report::{At, Finding, ObjectName, Report, Shared};
@@ -188,10 +190,10 @@ fn conforms(name: &str, value: &Value) {
 }
 
 /// A strict reader of the XML we write: elements as `{name, attributes, children, text}`.
-struct Xml<'t>(&'t str);
+pub(super) struct Xml<'t>(&'t str);
 
 impl Xml<'_> {
-    fn document(text: &str) -> Value {
+    pub(super) fn document(text: &str) -> Value {
         for c in text.chars() {
             assert!(c == '\n' || c >= ' ', "{c:?} is no character of XML");
         }
@@ -287,7 +289,11 @@ fn yaml_says_what_json_says() {
 #[test]
 fn sarif_is_what_code_scanning_takes() {
     let value = parse(&text(|out| sarif::render(&report()).json(out)));
-    conforms("sarif", &value);
+    let schema = parse(&published::text("sarif-schema-2.1.0.json"));
+    assert_eq!(published::faults(&schema, &value), Vec::<String>::new());
+    // The schema does refuse.
+    let wrong = parse(r#"{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x", "nmae": 1}}}]}"#);
+    assert_eq!(published::faults(&schema, &wrong).len(), 1);
     let run = &value.get("runs").and_then(Value::as_array).unwrap()[0];
     let rules = run
         .path(&["tool", "driver", "rules"])
@@ -302,9 +308,15 @@ fn sarif_is_what_code_scanning_takes() {
 #[test]
 fn policy_reports_fit_their_crd() {
     let value = yaml::read(&text(|out| policyreport::render(&report()).yaml(out))).unwrap();
-    conforms("policyreport", &value);
     for item in value.get("items").and_then(Value::as_array).unwrap() {
         let cluster = item.get("kind").and_then(Value::as_str) == Some("ClusterPolicyReport");
+        let crd = if cluster {
+            "clusterpolicyreports"
+        } else {
+            "policyreports"
+        };
+        let faults = published::crd_faults(&format!("wgpolicyk8s.io_{crd}.yaml"), item);
+        assert_eq!(faults, Vec::<String>::new());
         assert_eq!(item.path(&["metadata", "namespace"]).is_none(), cluster);
     }
 }
@@ -316,7 +328,7 @@ fn junit_is_well_formed_and_counts_right() {
         verify_junit::render(&outcome()),
     ] {
         let root = Xml::document(&text);
-        conforms("junit", &root);
+        assert_eq!(xsd.faults(&root), Vec::<String>::new());
         let mut totals = [0, 0, 0];
         for suite in root.get("children").and_then(Value::as_array).unwrap() {
             let cases = suite.get("children").and_then(Value::as_array).unwrap();
@@ -345,7 +357,7 @@ fn junit_is_well_formed_and_counts_right() {
 fn github_lines_are_workflow_commands() {
     let text = text(|out| github::render(&report(), out));
     let line = regex::Regex::new(
-        r"^::(error|warning|notice) (file=[^,:\r\n]+,)?(line=[1-9][0-9]*,)?(col=[1-9][0-9]*,)?title=[^,:\r\n]+::([^%\r\n]|%25|%0A|%0D)+$",
+        r"^::(error|warning|notice) title=[^,:\r\n]+(,file=[^,:\r\n]+)?(,line=[1-9][0-9]*)?(,col=[1-9][0-9]*)?::([^%\r\n]|%25|%0A|%0D)+$",
     )
     .unwrap();
     assert_eq!(text.lines().count(), 8);

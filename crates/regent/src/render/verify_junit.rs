@@ -15,7 +15,7 @@ pub(crate) fn render(outcome: &Outcome) -> String {
         let name = suite.first().map_or(String::new(), |l| escape(l.suite));
         let _ = writeln!(
             body,
-            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{seconds:.6}\">",
+            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\" time=\"{seconds:.3}\">",
             suite.len(),
             count(Status::Failed),
             count(Status::Skipped)
@@ -36,7 +36,7 @@ pub(crate) fn render(outcome: &Outcome) -> String {
     let failed = lines.iter().filter(|l| l.status == Status::Failed).count();
     let time: f64 = lines.iter().map(seconds).sum();
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"regent verify\" tests=\"{}\" failures=\"{failed}\" errors=\"{}\" time=\"{time:.6}\">\n{body}</testsuites>\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"regent verify\" tests=\"{}\" failures=\"{failed}\" errors=\"{}\" time=\"{time:.3}\">\n{body}</testsuites>\n",
         lines.len() + outcome.errors.len(),
         outcome.errors.len()
     )
@@ -50,7 +50,7 @@ fn write_case(body: &mut String, line: &Line<'_>) {
     let name = if line.case.is_empty() { line.test } else { line.case };
     let _ = write!(
         body,
-        "    <testcase name=\"{}\" classname=\"{}\" time=\"{:.6}\"",
+        "    <testcase name=\"{}\" classname=\"{}\" time=\"{:.3}\"",
         escape(name),
         escape(line.test),
         seconds(line)
