@@ -522,22 +522,35 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn array(&mut self) -> Option<Term> {
+    /// A term from its opening bracket to its closing one.
+    fn bracketed(&mut self, read: impl FnOnce(&mut Self) -> Option<TermValue>) -> Option<Term> {
         let loc = self.loc();
-        let value = self.array_value()?;
+        let value = read(self)?;
         Some(spread(value, &loc, loc.start, self.tok_end()))
     }
 
-    fn array_value(&mut self) -> Option<TermValue> {
+    /// After an opening bracket: nothing when it closes at once, else whether a comprehension may stand in it, which is
+    /// not so after a comma.
+    fn opened(&mut self, close: Tok) -> Option<bool> {
         self.scan();
-        if self.tok() == Tok::RBrack {
-            return Some(TermValue::Array(Vec::new()));
+        if self.tok() == close {
+            return None;
         }
-        let mut comprehension = true;
-        if self.tok() == Tok::Comma {
-            comprehension = false;
+        let comma = self.tok() == Tok::Comma;
+        if comma {
             self.scan();
         }
+        Some(!comma)
+    }
+
+    fn array(&mut self) -> Option<Term> {
+        self.bracketed(Self::array_value)
+    }
+
+    fn array_value(&mut self) -> Option<TermValue> {
+        let Some(comprehension) = self.opened(Tok::RBrack) else {
+            return Some(TermValue::Array(Vec::new()));
+        };
         let s = self.save();
         let offset = self.start();
         let head = self.term()?;
@@ -564,21 +577,13 @@ impl<'a> Parser<'a> {
     }
 
     fn set_or_object(&mut self) -> Option<Term> {
-        let loc = self.loc();
-        let value = self.set_or_object_value()?;
-        Some(spread(value, &loc, loc.start, self.tok_end()))
+        self.bracketed(Self::set_or_object_value)
     }
 
     fn set_or_object_value(&mut self) -> Option<TermValue> {
-        self.scan();
-        if self.tok() == Tok::RBrace {
+        let Some(comprehension) = self.opened(Tok::RBrace) else {
             return Some(TermValue::Object(Vec::new()));
-        }
-        let mut comprehension = true;
-        if self.tok() == Tok::Comma {
-            comprehension = false;
-            self.scan();
-        }
+        };
         let s = self.save();
         let offset = self.start();
         let head = self.term()?;
