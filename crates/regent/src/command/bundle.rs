@@ -1,7 +1,7 @@
 //! `regent bundle`: policies as one archive that is the same bytes wherever and whenever it is built.
 
 use super::{CLEAN, FAILED};
-use crate::arguments::{Bundle, BundleFormat};
+use crate::arguments::{Bundle, BundleFormat, EngineName};
 use crate::doc::Doc;
 use crate::policies::Loaded;
 use crate::render::count;
@@ -74,7 +74,7 @@ fn digest_line(bytes: &[u8]) -> String {
 }
 
 fn compile(loaded: &Loaded) -> Result<PolicySet, Failed> {
-    loaded.compile(false).map_err(|_| None)
+    loaded.compile(false, EngineName::Native).map_err(|_| None)
 }
 
 /// Files with policies, suites or tests in them.
