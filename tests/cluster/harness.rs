@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub(crate) const ADMIN: &str = "admin-token";
 /// A user `alice` of group `developers`, who may do what RBAC gives her.
 pub(crate) const ALICE: &str = "alice-token";
+/// Regent's own service account (`regent` in `regent-system`), who may do what the deployment's RBAC gives it.
+pub(crate) const REGENT: &str = "regent-token";
 
 /// A running API server with its etcd.
 pub(crate) struct TestCluster {
@@ -74,7 +76,9 @@ impl TestCluster {
         );
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).expect("scratch folder");
-        let tokens = format!("{ADMIN},admin,1,\"system:masters\"\n{ALICE},alice,2,\"developers\"\n");
+        let tokens = format!(
+            "{ADMIN},admin,1,\"system:masters\"\n{ALICE},alice,2,\"developers\"\n{REGENT},system:serviceaccount:regent-system:regent,3,\"system:serviceaccounts,system:authenticated\"\n"
+        );
         fs::write(folder.join("tokens.csv"), tokens).expect("token file");
         let mut cluster = TestCluster {
             folder,

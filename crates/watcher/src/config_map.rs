@@ -46,16 +46,24 @@ struct ConfigMaps {
     speaker: Speaker,
     writer: Writer,
     store: Arc<Store>,
-    /// The pin that was asked for, and what became of it.
-    pin: Option<String>,
+    /// The pin that was asked for (`None`: nothing yet, so what an earlier run pinned stays), and what became of it.
+    pin: Option<Option<String>>,
     pin_fault: Option<String>,
+    /// The server was started with a pin.
+    pinned_by_flag: bool,
     waiting: Option<mpsc::Receiver<Result<(), PinError>>>,
     /// What was last written to each, and when.
     written: BTreeMap<Key, (String, Instant)>,
 }
 
 /// Follows them for ever.
-pub(crate) async fn run(options: ClusterOptions, speaker: Speaker, writer: Writer, store: Arc<Store>) {
+pub(crate) async fn run(
+    options: ClusterOptions,
+    pinned_by_flag: bool,
+    speaker: Speaker,
+    writer: Writer,
+    store: Arc<Store>,
+) {
     let (events, mut inbox) = channel::unbounded_channel::<(usize, Change)>();
     let mut changes = store.subscribe();
     let namespaces: Vec<Option<String>> = match options.config_map_namespaces.as_slice() {
@@ -91,6 +99,7 @@ pub(crate) async fn run(options: ClusterOptions, speaker: Speaker, writer: Write
         store,
         pin: None,
         pin_fault: None,
+        pinned_by_flag,
         waiting: None,
         written: BTreeMap::new(),
     };
@@ -106,7 +115,7 @@ pub(crate) async fn run(options: ClusterOptions, speaker: Speaker, writer: Write
                 maps.speak();
             }
             changed = changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(PATIENCE) => {}
+            () = tokio::time::sleep(if maps.waiting.is_some() { GATHER } else { PATIENCE }) => {}
         }
         maps.hear();
         maps.write();
@@ -173,12 +182,14 @@ impl ConfigMaps {
             _ => {
                 let all: Vec<String> = pins.into_iter().collect();
                 self.pin_fault = Some(format!("ConfigMaps ask for different pins: {}", all.join(", ")));
-                self.pin.clone()
+                self.pin.clone().flatten()
             }
         };
-        if wanted != self.pin {
+        if self.pinned_by_flag {
+            self.pin_fault = Some("the server was started with a pin, which annotations do not change".to_owned());
+        } else if self.pin.as_ref() != Some(&wanted) {
             let (answer, wait) = mpsc::channel();
-            self.pin = wanted.clone();
+            self.pin = Some(wanted.clone());
             self.waiting = Some(wait);
             self.speaker.pin(wanted, answer);
         }

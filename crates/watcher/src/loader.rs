@@ -52,6 +52,8 @@ struct Loader {
     /// The revision in force.
     serving: Arc<str>,
     pinned: Option<Arc<str>>,
+    /// A revision to pin as soon as it is there.
+    wanted_pin: Option<String>,
     /// The newest revision that loads, served or held.
     newest: Arc<str>,
     status: Status,
@@ -78,6 +80,7 @@ pub(crate) fn spawn(
         refused: None,
         serving: Arc::default(),
         pinned: None,
+        wanted_pin: None,
         newest: Arc::default(),
         status: Status::default(),
         cache,
@@ -96,8 +99,7 @@ pub(crate) fn spawn(
 impl Loader {
     /// Takes up what an earlier run kept.
     fn remember(&mut self) {
-        let Some(cache) = &mut self.cache else { return };
-        let memory = cache.recall();
+        let memory = self.cache.as_ref().map(Cache::recall).unwrap_or_default();
         for (revision, at) in memory.kept {
             self.kept.push_back(Kept {
                 revision: revision.into(),
@@ -115,16 +117,17 @@ impl Loader {
                 }
             }
         }
-        let pin = self.options.pin.clone().or(memory.pinned);
-        if let Some(pin) = pin
-            && let Err(error) = self.pin(Some(&pin))
+        // What the caller wants comes first; what it cannot have now it may have when the sources have spoken.
+        self.wanted_pin = self.options.pin.clone().or(memory.pinned);
+        self.pin_as_wanted();
+    }
+
+    /// Pins what is to be pinned from the start, as soon as it is there.
+    fn pin_as_wanted(&mut self) {
+        if let Some(wanted) = self.wanted_pin.clone()
+            && self.pin(Some(&wanted)).is_ok()
         {
-            self.status.problems.push(Problem {
-                file: "pin".to_owned(),
-                line: 0,
-                column: 0,
-                message: error.to_string(),
-            });
+            self.wanted_pin = None;
         }
     }
 
@@ -267,7 +270,14 @@ impl Loader {
                 problems: problems.clone(),
                 files: Some(named.clone()),
             });
-            self.kept.truncate(KEPT);
+            while self.kept.len() > KEPT {
+                // What is pinned stays, however old.
+                let last = self
+                    .kept
+                    .iter()
+                    .rposition(|k| self.pinned.as_ref() != Some(&k.revision));
+                self.kept.remove(last.unwrap_or(KEPT));
+            }
         } else if let Some(first) = self.kept.front_mut() {
             first.problems.clone_from(&problems);
         }
@@ -293,12 +303,14 @@ impl Loader {
             self.tell(None, findings);
         }
         self.save();
+        self.pin_as_wanted();
     }
 
     /// Serves a kept revision and holds it, or follows the sources again.
     fn pin(&mut self, wanted: Option<&str>) -> Result<(), PinError> {
         let Some(wanted) = wanted else {
             self.pinned = None;
+            self.wanted_pin = None;
             self.save();
             return Ok(());
         };
@@ -334,9 +346,8 @@ impl Loader {
             };
             let read = set::merge(sources.values());
             let (set, problems) = set::compile(&self.in_force(), &read, &self.options.compile);
-            if *set.revision() != *revision {
-                let first = problems.first().map(ToString::to_string).unwrap_or_default();
-                return Err(PinError::Broken(first));
+            if let Some(why) = self.unfit(&sources, &problems) {
+                return Err(PinError::Broken(why));
             }
             let loaded = Loaded {
                 revision: revision.clone(),
@@ -357,6 +368,19 @@ impl Loader {
         self.pinned = Some(self.serving.clone());
         self.save();
         Ok(())
+    }
+
+    /// What keeps a kept set from being served: any fault but one of an object of the cluster, which fails alone.
+    fn unfit(&self, sources: &BTreeMap<String, Files>, problems: &[Problem]) -> Option<String> {
+        let objects = |name: &String| self.inputs.iter().any(|i| i.name == *name && i.grain == Grain::Objects);
+        let alone = |problem: &&Problem| {
+            let mut of = sources
+                .iter()
+                .filter(|(_, files)| files.contains_key(problem.file.as_str()));
+            of.next_back().is_some_and(|(name, _)| objects(name))
+        };
+        let first = problems.iter().find(|p| !alone(p))?;
+        Some(first.to_string())
     }
 
     fn save(&mut self) {
@@ -387,6 +411,14 @@ impl Loader {
             problems: findings.problems(),
             ..self.status.clone()
         };
+        if let Some(wanted) = &self.wanted_pin {
+            status.problems.push(Problem {
+                file: "pin".to_owned(),
+                line: 0,
+                column: 0,
+                message: PinError::Unknown(wanted.clone()).to_string(),
+            });
+        }
         for (index, input) in self.inputs.iter().enumerate() {
             let of_this = |(i, _): &&(usize, Problem)| *i == index;
             let problems: Vec<Problem> = findings

@@ -130,3 +130,40 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each of `n` requests goes that all want to go at `now`.
+    fn all_at_once(pace: &Pace, now: Instant, n: u32) -> Vec<Duration> {
+        (0..n).map(|_| pace.wait(now)).collect()
+    }
+
+    #[test]
+    fn in_trouble_one_line_of_four_a_second() {
+        let (pace, now) = (Pace::default(), Instant::now());
+        assert_eq!(all_at_once(&pace, now, 50), [Duration::ZERO; 50]);
+        pace.failed(now);
+        let waits = all_at_once(&pace, now, 50);
+        for second in 0..12 {
+            let within = |w: &&Duration| w.as_secs() == second;
+            assert!(waits.iter().filter(within).count() <= 4, "second {second}: {waits:?}");
+        }
+        // One good answer among bad ones is not the end of it.
+        pace.answered(now + Duration::from_millis(500));
+        assert!(pace.wait(now + Duration::from_millis(500)) > Duration::from_secs(10));
+        pace.answered(now + CALM);
+        assert_eq!(pace.wait(now + CALM), Duration::ZERO);
+    }
+
+    #[test]
+    fn in_good_times_a_burst_and_then_fifty_a_second() {
+        let (pace, now) = (Pace::default(), Instant::now());
+        let waits = all_at_once(&pace, now, 400);
+        let at_once = waits.iter().filter(|w| w.is_zero()).count();
+        assert_eq!(at_once, 200);
+        assert_eq!(waits.last(), Some(&(STEP * 200)));
+        assert_eq!(pace.wait(now + Duration::from_secs(60)), Duration::ZERO);
+    }
+}

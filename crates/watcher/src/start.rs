@@ -107,6 +107,7 @@ pub fn start(options: Options) -> Result<Watcher, String> {
     }
     let (poll, debounce) = (options.poll, options.debounce);
     let cluster = options.cluster.clone();
+    let pinned_by_flag = options.pin.is_some();
     let loader = loader::spawn(store.clone(), options, inputs, inbox)?;
     for (index, contribution) in fixed {
         // The loader ends only after us.
@@ -122,7 +123,7 @@ pub fn start(options: Options) -> Result<Watcher, String> {
         let cluster = options.cluster.clone();
         let writer = Writer::default();
         if let Some(speaker) = maps {
-            let run = config_map::run(options.clone(), speaker, writer.clone(), store.clone());
+            let run = config_map::run(options.clone(), pinned_by_flag, speaker, writer.clone(), store.clone());
             tasks.push(tokio::spawn(run));
         }
         if let Some(speaker) = customs {

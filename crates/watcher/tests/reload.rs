@@ -258,6 +258,20 @@ fn a_pinned_revision_stays() {
     assert_eq!(first(&store.current().unwrap()), "5");
     assert_eq!(store.status().pinned.as_deref(), Some(&*revisions[5]));
 
+    // However many come after it.
+    for n in 100..115 {
+        let before = store.revisions()[0].revision.clone();
+        watcher.say("test", numbered(n));
+        wait_for(store, "the next one is held", |s| s.revisions()[0].revision != before);
+    }
+    let listed = store.revisions();
+    assert_eq!(listed.len(), 10);
+    assert!(
+        listed
+            .iter()
+            .any(|r| r.revision == revisions[5] && r.state == RevisionState::Serving)
+    );
+    watcher.say("test", numbered(99));
     store.unpin().expect("following the sources again");
     wait_for(store, "the new one serves", |s| {
         s.current().is_some_and(|l| first(&l) == "99")
