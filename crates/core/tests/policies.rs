@@ -268,3 +268,60 @@ fn revisions_follow_content() {
         "{problems:?}"
     );
 }
+
+#[test]
+fn what_does_not_load_fails_the_reviews_it_matches() {
+    let good = template("Good", "violation[{\"msg\": \"good\"}] { true }") + &constraint("Good", "}");
+    let broken = template("Broken", "violation[{\"msg\": msg}] { msg := nothing(1) }")
+        + &constraint(
+            "Broken",
+            "}\nspec: {match: {kinds: [{apiGroups: [\"\"], kinds: [Pod]}]}, enforcementAction: warn}",
+        );
+    let wrong = constraint(
+        "Good",
+        "2}\nspec: {parameters: {unknown: 1}, match: {namespaces: [shop]}}",
+    );
+    let (policies, problems) = load(&[("good.yaml", &good), ("broken.yaml", &broken), ("wrong.yaml", &wrong)]);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    let says = |object: &str| {
+        let review = Review::of_object(yaml::read(object).unwrap(), None);
+        lines(&evaluate(
+            &policies,
+            &review,
+            &Inventory::default(),
+            &EvaluateOptions::default(),
+        ))
+    };
+    let unknown = "! deny Good/c2: Good \"c2\" does not load: invalid Constraint: unknown fields: [spec.parameters]";
+    let no_template = "! warn Broken/c: the template of Broken \"c\" does not load";
+    assert_eq!(says(POD), ["deny Good/c: good", no_template, unknown]);
+    // What either could be mended by is not held up.
+    let template = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: broken}}";
+    assert_eq!(says(template), ["deny Good/c: good"]);
+}
+
+#[test]
+fn unchanged_templates_are_taken_from_the_set_before() {
+    let of = |message: &str| {
+        let text =
+            template("One", &format!("violation[{{\"msg\": {message:?}}}] {{ true }}")) + &constraint("One", "}");
+        Bundle::read([("one.yaml", text.as_bytes())])
+    };
+    let says = |policies: &PolicySet| {
+        let review = Review::of_object(yaml::read(POD).unwrap(), None);
+        lines(&evaluate(
+            policies,
+            &review,
+            &Inventory::default(),
+            &EvaluateOptions::default(),
+        ))
+    };
+    let options = CompileOptions::default();
+    let (first, _) = PolicySet::compile(&of("first"), &options);
+    for (text, wanted) in [("first", "deny One/c: first"), ("second", "deny One/c: second")] {
+        let (after, problems) = PolicySet::compile_after(&first, &of(text), &options);
+        assert_eq!(problems, []);
+        assert_eq!(says(&after), [wanted]);
+        assert_eq!(after.revision(), PolicySet::compile(&of(text), &options).0.revision());
+    }
+}

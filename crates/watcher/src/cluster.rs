@@ -24,6 +24,8 @@ const BEAT_ANSWER: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
+    /// For the heartbeat, which must not stand in line behind what it is to set free.
+    bare: kube::Client,
     pace: Pace,
     /// When the API server was last heard of.
     heard: Arc<Mutex<Option<Instant>>>,
@@ -66,9 +68,10 @@ impl Cluster {
     pub(crate) async fn beat(self) {
         let mut well = true;
         loop {
-            let asked = tokio::time::timeout(BEAT_ANSWER, self.client.apiserver_version()).await;
+            let asked = tokio::time::timeout(BEAT_ANSWER, self.bare.apiserver_version()).await;
             if matches!(asked, Ok(Ok(_))) {
                 self.heard();
+                self.pace.answered(Instant::now());
                 if !well {
                     self.again.send_modify(|n| *n += 1);
                 }
@@ -110,9 +113,12 @@ pub fn client(mut config: Config) -> Result<Cluster, String> {
     config.default_retry = false;
     let pace = Pace::default();
     let layer = PaceLayer::new(pace.clone());
-    let builder = ClientBuilder::try_from(config).map_err(|e| format!("the cluster's configuration: {e}"))?;
+    let build = |config| ClientBuilder::try_from(config).map_err(|e| format!("the cluster's configuration: {e}"));
+    let bare = build(config.clone())?.build();
+    let builder = build(config)?;
     Ok(Cluster {
         client: builder.with_layer(&layer).build(),
+        bare,
         pace,
         heard: Arc::default(),
         again: Arc::new(watch::Sender::new(0)),

@@ -48,6 +48,21 @@ impl Pace {
         (full_at - now).saturating_sub(STEP * BURST)
     }
 
+    /// Waits for its turn; no longer than trouble lasts.
+    async fn turn(&self) {
+        let mut wait = self.wait(Instant::now());
+        let in_trouble = self.in_trouble();
+        while !wait.is_zero() && (!in_trouble || self.in_trouble()) {
+            let step = wait.min(GAP);
+            tokio::time::sleep(step).await;
+            wait -= step;
+        }
+    }
+
+    fn in_trouble(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).trouble.is_some()
+    }
+
     /// Something went wrong at `now`.
     pub(crate) fn failed(&self, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +73,7 @@ impl Pace {
     }
 
     /// An answer came at `now`.
-    fn answered(&self, now: Instant) {
+    pub(crate) fn answered(&self, now: Instant) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.trouble.is_some_and(|at| now.duration_since(at) >= CALM) {
             state.trouble = None;
@@ -112,10 +127,7 @@ where
         let answer = self.inner.call(request);
         let pace = self.pace.clone();
         Box::pin(async move {
-            let wait = pace.wait(Instant::now());
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
+            pace.turn().await;
             let answer = answer.await;
             let well = match &answer {
                 Ok(answer) => !(answer.status().is_server_error() || matches!(answer.status().as_u16(), 410 | 429)),
