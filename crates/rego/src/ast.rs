@@ -52,6 +52,9 @@ pub struct Module {
     pub rules: Vec<Rule>,
     /// METADATA blocks, in source order.
     pub annotations: Vec<Annotations>,
+    /// Faults of METADATA blocks are errors (the module was read by
+    /// [`parse_module_annotated`](crate::parse::parse_module_annotated)).
+    pub strict_annotations: bool,
     /// Every comment, with its text after the `#`.
     pub comments: Vec<(Loc, String)>,
 }
@@ -148,7 +151,7 @@ pub enum ExprKind {
     Some(Vec<Term>),
     /// `every k, v in domain { body }`.
     Every(Box<Every>),
-    /// `not { body }` under `import future.keywords.not`.
+    /// `not` under `import future.keywords.not`, with or without braces.
     Not(Vec<Expr>),
 }
 

@@ -51,7 +51,6 @@ pub(crate) fn check(modules: &[Module], names: &Names) -> (Types, Vec<Error>) {
         }
     }
     errors.sort_by(|a, b| (&a.loc.file, a.loc.row, a.loc.col).cmp(&(&b.loc.file, b.loc.row, b.loc.col)));
-    errors.dedup();
     (types, errors)
 }
 
@@ -74,6 +73,10 @@ fn ground(reference: &[Term]) -> Vec<Value> {
         }
     }
     path
+}
+
+fn is_ground(reference: &[Term]) -> bool {
+    reference.iter().skip(1).all(|part| constant(part).is_some())
 }
 
 /// Indexes of rules so that those a rule refers to come before it.
@@ -198,14 +201,19 @@ fn check_rule(tree: &mut Tree, path: &[Value], rule: &Rule, names: &Names, error
         Ok(None) => {}
         Err(bad) => {
             errors.extend(bad);
-            // Rules that refer to this one are not to be blamed for it.
-            tree.put(path, ANY);
+            // Rules that refer to this one are not to be blamed for it. OPA keeps "anything" at the whole reference: when
+            // that has variables, all that is known of the ground part is that something lies below it.
+            match is_ground(&rule.head.reference) {
+                true => tree.put(path, ANY),
+                false => tree.reserve(path),
+            }
         }
     }
 }
 
 fn type_of_rule(env: &mut Env<'_>, rule: &Rule) -> Maybe {
-    if let Some(args) = &rule.head.args {
+    // `f()` of v0 is no function.
+    if let Some(args) = rule.head.args.as_ref().filter(|a| !a.is_empty()) {
         // What a body says nothing about may be anything.
         for arg in args {
             open_vars(env, arg);
@@ -334,6 +342,9 @@ fn each_part(term: &Term, f: &mut dyn FnMut(&Term) -> bool) {
 
 /// The error of an expression, and whether it is of a type that is not known.
 fn check_expr(env: &mut Env<'_>, expr: &Expr) -> Option<(Error, bool)> {
+    if let Some(error) = check_with(env, expr) {
+        return Some((error, false));
+    }
     let ExprKind::Call(parts) = &expr.kind else { return None };
     let (operator, operands) = parts.split_first()?;
     let name = operator_name(operator);
@@ -352,10 +363,18 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr) -> Option<(Error, bool)> {
     }
     let builtin = declared(&name);
     let function = match builtin {
-        Some(b) => ty::declared(&b.declared),
-        None => env.of(operator)?,
+        Some(b) => Some(ty::declared(&b.declared)),
+        None => env.of(operator),
     };
-    let Ty::Function(function) = function else { return None };
+    let function = match function {
+        Some(Ty::Function(function)) => function,
+        // A function with an error of its own.
+        Some(of) if of.is_any() => return None,
+        _ => {
+            let message = format!("undefined function {}", print::term(operator));
+            return Some((Error::new(Code::Type, &expr.loc, message), false));
+        }
+    };
     let mut wanted = function.args.clone();
     wanted.extend(function.result.as_deref().cloned().map(Some));
     let before: Vec<Maybe> = operands.iter().map(|t| env.of(t)).collect();
@@ -391,6 +410,20 @@ fn check_expr(env: &mut Env<'_>, expr: &Expr) -> Option<(Error, bool)> {
                 have.join(", ")
             );
             return Some((Error::new(Code::Type, &expr.loc, message), unknown));
+        }
+    }
+    None
+}
+
+/// A function replaced by one whose operands can never fit.
+fn check_with(env: &mut Env<'_>, expr: &Expr) -> Option<Error> {
+    for with in &expr.with {
+        let (target, value) = (env.of_target(&with.target), env.of_target(&with.value));
+        if let (Some(Ty::Function(_)), Some(Ty::Function(_))) = (&target, &value)
+            && !ty::unifies(target.as_ref(), value.as_ref())
+        {
+            let message = format!("{}: arity mismatch", print::term(&with.target));
+            return Some(Error::new(Code::Type, &with.target.loc, message));
         }
     }
     None
@@ -451,7 +484,7 @@ fn ref_error(term: &Term, parts: &[Term], bad: BadRef, names: &Names) -> Error {
         }
         BadRef::Unsupported { position, have } => {
             let first = match &have {
-                Ty::Function(_) => format!("function {} used as reference, not called", text(position + 1)),
+                Ty::Function(_) => format!("function {whole} used as reference, not called"),
                 _ => format!("undefined ref: {whole}"),
             };
             let mark = "^".repeat(text(position + 1).chars().count());

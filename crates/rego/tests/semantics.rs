@@ -47,7 +47,7 @@ fn run(case: &Value) -> Result<Vec<String>, Vec<Error>> {
     };
     let mut modules = Vec::new();
     for (file, text) in case.get("modules").and_then(Value::as_object).expect("modules").iter() {
-        modules.push(parse::parse_module(
+        modules.push(parse::parse_module_annotated(
             file.as_str().expect("file"),
             text.as_str().expect("text"),
             version,
@@ -63,7 +63,12 @@ fn run(case: &Value) -> Result<Vec<String>, Vec<Error>> {
         package: Vec::new(),
         imports: Vec::new(),
     };
-    let (program, entries) = compile(modules, vec![query], &CompileOptions::default())?;
+    let flag = |name| case.get(name).and_then(Value::as_bool) == Some(true);
+    let options = CompileOptions {
+        strict: flag("strict"),
+        ..CompileOptions::default()
+    };
+    let (program, entries) = compile(modules, vec![query], &options)?;
     let none = Value::object(Vec::new());
     let data = case.get("data").unwrap_or(&none);
     let context = Context {
@@ -72,7 +77,7 @@ fn run(case: &Value) -> Result<Vec<String>, Vec<Error>> {
         limits: Limits::default(),
         time_ns: 1_700_000_000_000_000_000,
         seed: 1,
-        strict_builtin_errors: false,
+        strict_builtin_errors: flag("strict_builtin_errors"),
     };
     let outcome = program.eval(entries[0], &context).map_err(|e| vec![e])?;
     let mut texts: Vec<String> = outcome
@@ -81,15 +86,21 @@ fn run(case: &Value) -> Result<Vec<String>, Vec<Error>> {
         .and_then(Value::as_array)
         .unwrap_or_default()
         .iter()
-        .map(|r| {
-            format!(
-                "x = {}",
-                r.path(&["bindings", "x"]).map(value_text::text).unwrap_or_default()
-            )
-        })
+        .map(bindings)
         .collect();
     texts.sort();
     Ok(texts)
+}
+
+/// `a = 1; b = 2`.
+fn bindings(result: &Value) -> String {
+    let bound = result.get("bindings").and_then(Value::as_object).expect("bindings");
+    let mut parts: Vec<String> = bound
+        .iter()
+        .map(|(name, value)| format!("{} = {}", name.as_str().expect("a name"), value_text::text(value)))
+        .collect();
+    parts.sort();
+    parts.join("; ")
 }
 
 fn theirs(answer: &Value) -> Answer {

@@ -20,6 +20,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/types"
 	"github.com/open-policy-agent/opa/v1/util"
 )
 
@@ -151,7 +152,13 @@ func judge(r request) (a answer) {
 		a.Errors = problems(err)
 		return a
 	}
-	compiled, err := compiler.QueryCompiler().Compile(body)
+	queries := compiler.QueryCompiler().WithStageAfterID(ast.StageResolveRefs, ast.QueryCompilerStageDefinition{
+		Name: "Capture",
+		Stage: func(_ ast.QueryCompiler, query ast.Body) (ast.Body, error) {
+			return capture(compiler, query), nil
+		},
+	})
+	compiled, err := queries.Compile(body)
 	if err != nil {
 		a.Errors = problems(err)
 		return a
@@ -186,6 +193,9 @@ func judge(r request) (a answer) {
 	for _, result := range results {
 		var parts []string
 		for name, term := range result {
+			if written, ok := queries.RewrittenVars()[name]; ok {
+				name = written
+			}
 			if !strings.HasPrefix(string(name), ast.WildcardPrefix) && !name.IsGenerated() {
 				parts = append(parts, string(name)+" = "+term.Value.String())
 			}
@@ -196,4 +206,58 @@ func judge(r request) (a answer) {
 	sort.Strings(a.Text)
 	a.Undefined = len(results) == 0
 	return a
+}
+
+// capture does what `opa eval` does to a query before it is compiled: each expression that has a value gets a variable
+// for it, which the type checker sees, and must hold.
+func capture(compiler *ast.Compiler, query ast.Body) ast.Body {
+	check := len(query) > 1 || iterates(query)
+	vars := 0
+	for _, expr := range query {
+		if expr.Negated || expr.IsAssignment() || expr.IsEquality() {
+			continue
+		}
+		value := ast.VarTerm(fmt.Sprintf("%sterm%d", ast.WildcardPrefix, vars+1))
+		switch terms := expr.Terms.(type) {
+		case *ast.Term:
+			expr.Terms = ast.Equality.Expr(terms, value).Terms
+		case []*ast.Term:
+			declared := compiler.TypeEnv.GetByValue(terms[0].Value)
+			if types.Void(declared) || types.Arity(declared) != len(terms)-1 {
+				continue
+			}
+			expr.Terms = append(terms, value)
+		default:
+			continue
+		}
+		vars++
+		if check {
+			holds := expr.Copy()
+			holds.Terms, holds.Generated, holds.With = value, true, nil
+			query.Append(holds)
+		}
+	}
+	return query
+}
+
+// iterates: a query may have several results.
+func iterates(query ast.Body) bool {
+	found := false
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.Term:
+			return ast.IsComprehension(x.Value)
+		case ast.Ref:
+			if b := ast.BuiltinMap[x.String()]; b != nil && b.Relation {
+				found = true
+			}
+			for _, part := range x[1:] {
+				if _, ok := part.Value.(ast.Var); ok {
+					found = true
+				}
+			}
+		}
+		return found
+	}).Walk(query)
+	return found
 }

@@ -97,6 +97,13 @@ fn mul(host: &mut dyn Host, args: &[&Value]) -> Answer {
     {
         return int(product);
     }
+    // `-0` is an integer as well.
+    if let (Some(x), Some(y)) = (a.as_i64(), b.as_i64())
+        && small(x)
+        && small(y)
+    {
+        return int(x * y);
+    }
     let product = soft(a)?.mul(soft(b)?);
     answer(host, product)
 }

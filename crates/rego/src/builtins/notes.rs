@@ -15,8 +15,8 @@ pub(crate) const TABLE: Table = &[
     // The compiler puts other things in the place of these; they are here for their signatures.
     ("print", |_, _| Ok(None)),
     ("assign", |_, _| Ok(None)),
-    ("rego.metadata.chain", |_, _| Ok(None)),
-    ("rego.metadata.rule", |_, _| Ok(None)),
+    ("rego.metadata.chain", |_, _| outside("rego.metadata.chain")),
+    ("rego.metadata.rule", |_, _| outside("rego.metadata.rule")),
 ];
 
 fn trace(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -82,4 +82,10 @@ fn template_string(host: &mut dyn Host, args: &[&Value]) -> Answer {
         out.push_str(text);
     }
     Ok(Some(Value::string(out)))
+}
+
+/// In rules these calls are constants since they were compiled; only a query's are left.
+fn outside(name: &str) -> Answer {
+    let text = format!("the {name} function must only be called within the scope of a rule");
+    Err(Failure::Builtin(text))
 }

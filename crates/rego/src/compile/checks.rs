@@ -86,45 +86,6 @@ impl Compiler<'_> {
         wrong
     }
 
-    /// Calls of rules that take no arguments, and functions replaced by such with another number of arguments: OPA's
-    /// type checker finds them.
-    pub(super) fn check_callees(&mut self) {
-        self.each_module(|c, m| {
-            let mut errors = Vec::new();
-            for rule in m.rules.iter().flat_map(walk::chain) {
-                walk::rule(rule, &mut |n| {
-                    c.no_function(n, &mut errors);
-                    false
-                });
-            }
-            errors
-        });
-    }
-
-    pub(super) fn no_function(&self, n: Node<'_>, errors: &mut Vec<Error>) {
-        let Node::Expr(e) = n else { return };
-        if let ExprKind::Call(terms) = &e.kind
-            && let Some(operator) = terms.first()
-            && self.builtin(operator).is_none()
-            && self.arity(operator) == Some(0)
-        {
-            let message = format!("undefined function {}", self.written(operator));
-            errors.push(Error::new(Code::Type, &e.loc, message));
-        }
-        for w in &e.with {
-            if !matches!(w.value.value, TermValue::Ref(_)) {
-                continue;
-            }
-            let (Some(target), Some(value)) = (self.arity(&w.target), self.arity(&w.value)) else {
-                continue;
-            };
-            if target > 0 && value > 0 && target != value {
-                let message = format!("{}: arity mismatch", self.written(&w.target));
-                errors.push(Error::new(Code::Type, &e.loc, message));
-            }
-        }
-    }
-
     fn arity_message(&self, operator: &Term, operands: &[Term], arity: usize, given: usize) -> String {
         let name = self.written(operator);
         if let Some(b) = self.builtin(operator)
@@ -377,7 +338,14 @@ impl Compiler<'_> {
                 for rule in m.rules.iter().flat_map(walk::chain) {
                     walk::rule(rule, &mut |n| {
                         c.deprecated_call(n, &mut errors);
-                        false
+                        // OPA does not look into these.
+                        matches!(
+                            n,
+                            Node::Expr(Expr {
+                                kind: ExprKind::Not(..) | ExprKind::Every(_),
+                                ..
+                            })
+                        )
                     });
                 }
             }

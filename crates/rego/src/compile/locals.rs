@@ -278,6 +278,11 @@ impl<'a> Locals<'a> {
                     continue;
                 }
                 ExprKind::Every(_) => self.every(&mut e),
+                // Only in braces may it declare something.
+                ExprKind::Not(inner) if !e.braces => {
+                    inner.iter_mut().for_each(|e| self.expr(e));
+                    self.with(&mut e.with);
+                }
                 ExprKind::Not(inner) => {
                     self.scopes.push(Scope::default());
                     self.body(&Vars::default(), inner);

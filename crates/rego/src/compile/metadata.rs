@@ -5,8 +5,11 @@ use super::tree;
 use super::walk::{self, Node};
 use super::{Compiler, text};
 use crate::ast::{Annotations, Expr, ExprKind, Module, Rule, Term, TermValue};
+use crate::error::{Code, Error};
 use crate::value::Value;
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
+use std::collections::hash_map::Entry;
 
 const CHAIN: &str = "rego.metadata.chain";
 const RULE: &str = "rego.metadata.rule";
@@ -18,6 +21,37 @@ fn called(e: &Expr) -> Option<&'static str> {
 }
 
 impl Compiler<'_> {
+    /// Two blocks for one package, document, or package and those below it.
+    pub(super) fn check_annotations(&mut self) {
+        let mut first: FxHashMap<(&str, String), &Annotations> = FxHashMap::default();
+        let mut errors = Vec::new();
+        for a in self
+            .modules
+            .iter()
+            .filter(|m| m.strict_annotations)
+            .flat_map(|m| &m.annotations)
+        {
+            // OPA keeps those of documents and of packages with all below in one tree.
+            let kind = match a.scope.as_str() {
+                "package" => "package",
+                "document" | "subpackages" => "path",
+                _ => continue,
+            };
+            match first.entry((kind, text::reference(&a.path))) {
+                Entry::Vacant(place) => {
+                    place.insert(a);
+                }
+                Entry::Occupied(before) => {
+                    let loc = &before.get().loc;
+                    let file = loc.file.as_deref().unwrap_or_default();
+                    let message = format!("{} annotation redeclared: {file}:{}", a.scope, loc.row);
+                    errors.push(Error::new(Code::Type, &a.loc, message));
+                }
+            }
+        }
+        self.add(errors);
+    }
+
     pub(super) fn rewrite_metadata(&mut self) {
         let mut modules = std::mem::take(&mut self.modules);
         // Annotations of all modules, taken only where something asks for them.
@@ -163,7 +197,12 @@ fn chain_of(all: &[(usize, Annotations)], own: &[&Annotations], module: &Module,
 
 /// A path without its `data`.
 fn path_value(path: &[Term]) -> Value {
-    Value::array(path.iter().skip(1).filter_map(tree::key).collect())
+    let part = |key: Value| match key {
+        Value::String(_) => key,
+        // As text, whatever it is.
+        other => Value::string(crate::value_text::text(&other)),
+    };
+    Value::array(path.iter().skip(1).filter_map(tree::key).map(part).collect())
 }
 
 /// How an item of a list is shown.

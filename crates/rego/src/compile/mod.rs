@@ -124,6 +124,7 @@ pub fn compile(
         |c| c.check_void_calls(),
         |c| c.rewrite_print(),
         |c| c.rewrite_expr_terms(),
+        |c| c.check_annotations(),
         |c| c.rewrite_metadata(),
         |c| c.rewrite_comprehension_terms(),
         |c| c.rewrite_heads(),
@@ -200,7 +201,6 @@ impl Compiler<'_> {
 
     /// What can never hold (`rego_type_error`); the types are kept for queries.
     fn check_types(&mut self) {
-        self.check_callees();
         let (types, errors) = typecheck::check(&self.modules, &self.rewritten);
         self.types = types;
         self.add(errors);

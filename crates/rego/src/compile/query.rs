@@ -70,11 +70,6 @@ impl Compiler<'_> {
         errors = safety::check_body(self, safety::reserved(), &mut body);
         stop(&mut errors)?;
         dynamics(&mut generator, &mut body);
-        walk::body(&body, &mut |n| {
-            self.no_function(n, &mut errors);
-            false
-        });
-        stop(&mut errors)?;
         errors = typecheck::check_query(&self.types, &body, &self.rewritten);
         stop(&mut errors)?;
         walk::body(&body, &mut |n| {

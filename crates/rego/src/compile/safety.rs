@@ -4,6 +4,7 @@ use super::walk::{self, BINDS, Collect, NOTHING, Node, SAFETY, UNIFIES, Vars, is
 use super::{Arity, Compiler};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
 use crate::error::{Code, Error};
+use crate::print;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 
@@ -56,7 +57,7 @@ fn unsafe_in_head(rule: &Rule, rewritten: &FxHashMap<SmolStr, SmolStr>) -> Vec<E
         skip: NOTHING,
         found: &mut found,
     };
-    for t in head.key.iter().chain(&head.value).chain(rest) {
+    for t in rest.iter().chain(&head.key).chain(&head.value) {
         c.term(t);
     }
     out.into_iter()
@@ -67,7 +68,7 @@ fn unsafe_in_head(rule: &Rule, rewritten: &FxHashMap<SmolStr, SmolStr>) -> Vec<E
 }
 
 /// Wildcards are shown as written.
-fn shown(v: &str) -> &str {
+pub(super) fn shown(v: &str) -> &str {
     if walk::is_wildcard(v) { "_" } else { v }
 }
 
@@ -148,7 +149,16 @@ fn reorder(c: &dyn Arity, globals: Vars, body: &mut Vec<Expr>) -> Unsafe {
             else {
                 continue;
             };
+            // OPA takes an expression for placed when an equal one stands where it stood, so that of `x; x; x = input` the
+            // second is never placed, and refused if it needed something.
             if *done {
+                continue;
+            }
+            let twin = order
+                .get(i)
+                .filter(|_| !missing.is_empty())
+                .and_then(|at| body.get(*at));
+            if twin.is_some_and(|other| print::expr(other) == print::expr(e)) {
                 continue;
             }
             let outputs = outputs_of_expr(c, e, &safe);
@@ -200,18 +210,19 @@ fn reorder(c: &dyn Arity, globals: Vars, body: &mut Vec<Expr>) -> Unsafe {
     bad
 }
 
-/// The variables of an expression as the check sees them; `not` with a body of its own has none unless it is a single
-/// expression, which cannot bind what it uses.
-fn safety_vars(_: &dyn Arity, e: &Expr) -> Vars {
+/// The variables of an expression as the check sees them; `not { .. }` has none, `not` without braces those that its
+/// body does not bind for itself.
+fn safety_vars(c: &dyn Arity, e: &Expr) -> Vars {
     let mut vars = walk::expr_vars(e, SAFETY);
     walk::expr(e, &mut |n| {
         match n {
             Node::Expr(Expr {
                 kind: ExprKind::Not(inner),
+                braces,
                 ..
             }) => {
-                if let [only] = inner.as_slice() {
-                    vars.extend(walk::expr_vars(only, SAFETY));
+                if !braces {
+                    vars.extend(needed_by(c, inner));
                 }
                 return true;
             }
@@ -225,6 +236,28 @@ fn safety_vars(_: &dyn Arity, e: &Expr) -> Vars {
         false
     });
     vars
+}
+
+/// What the body of a `not` without braces needs from outside: variables that nothing in it binds, and those that stand
+/// in one expression only (hoisting made several of one).
+fn needed_by(c: &dyn Arity, body: &[Expr]) -> Vars {
+    let vars_of: Vec<Vars> = body.iter().map(|e| walk::expr_vars(e, SAFETY)).collect();
+    let mut bound = Vars::default();
+    for e in body {
+        let ExprKind::Call(terms) = &e.kind else { continue };
+        if let (true, [_, a, b]) = (walk::is_operator(terms, "eq"), terms.as_slice()) {
+            bound.extend(eq_outputs(a, b, &Vars::default()));
+        } else if let Some(arity) = terms.first().and_then(|op| c.arity(op)) {
+            bound.extend(walk::term_vars(terms.get(arity + 1..).unwrap_or_default(), BINDS));
+        }
+    }
+    let mut needed = Vars::default();
+    for v in vars_of.iter().flatten() {
+        if body.len() == 1 || !bound.contains(v) || vars_of.iter().filter(|vs| vs.contains(v)).count() == 1 {
+            needed.insert(v.clone());
+        }
+    }
+    needed
 }
 
 fn is_comprehension(t: &Term) -> bool {

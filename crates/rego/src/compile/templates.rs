@@ -111,7 +111,11 @@ impl Compiler<'_> {
                         .collect();
                     vars.sort();
                     for v in vars {
-                        errors.push(Error::new(Code::Compile, &t.loc, format!("var {v} is undeclared")));
+                        errors.push(Error::new(
+                            Code::Compile,
+                            &t.loc,
+                            format!("var {} is undeclared", safety::shown(&v)),
+                        ));
                     }
                     self.print_in_term(generator, &mut t, &safe, errors);
                     sets.push(guarded(generator, t));
@@ -310,8 +314,11 @@ impl Templates<'_, '_> {
             vars.sort();
             for v in vars {
                 let v = self.c.rewritten.get(&v).cloned().unwrap_or(v);
-                self.errors
-                    .push(Error::new(Code::Compile, &part.loc, format!("var {v} is undeclared")));
+                self.errors.push(Error::new(
+                    Code::Compile,
+                    &part.loc,
+                    format!("var {} is undeclared", safety::shown(&v)),
+                ));
             }
             self.term(&mut part, safe);
             terms.push(match capture {

@@ -3,7 +3,7 @@
 use super::rewrite::hoist;
 use super::walk::{self, requires_eval};
 use super::{Compiler, Generator, builtin_name};
-use crate::ast::{Expr, Term, TermValue, With};
+use crate::ast::{Expr, Loc, Term, TermValue, With};
 use crate::error::{Code, Error};
 
 impl Compiler<'_> {
@@ -24,13 +24,22 @@ impl Compiler<'_> {
         }
         let mut out = Vec::with_capacity(body.len());
         let mut error = None;
+        // Hoisted expressions carry the `with` of the one they come from: its value is evaluated once.
+        let mut known: Vec<(Loc, Term)> = Vec::new();
         for mut e in std::mem::take(body) {
             for w in &mut e.with {
                 if error.is_some() {
                     break;
                 }
+                let loc = w.value.loc.clone();
                 match self.must_hoist(w) {
-                    Ok(true) => out.push(hoist(generator, &mut w.value)),
+                    Ok(true) => match known.iter().find(|k| k.0 == loc && loc.row > 0) {
+                        Some((_, var)) => w.value = var.clone(),
+                        None => {
+                            out.push(hoist(generator, &mut w.value));
+                            known.push((loc, w.value.clone()));
+                        }
+                    },
                     Ok(false) => {}
                     Err(e) => error = Some(e),
                 }

@@ -351,13 +351,13 @@ impl<'a> Exec<'a> {
                 let Some(node) = plan.nodes.get(id as usize) else {
                     return Ok(Vec::new());
                 };
-                let mut keys: Vec<&'a Value> = node.children.iter().map(|c| &c.0).collect();
+                // As OPA: base documents first, then what rules make; a key of both comes twice.
                 let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
-                if let Some(Value::Object(o)) = base {
-                    keys.extend(o.entries().iter().map(|e| &e.0));
-                }
-                keys.sort();
-                keys.dedup();
+                let mut keys = match base {
+                    Some(base) => self.keys(At::Value(base))?,
+                    None => Vec::new(),
+                };
+                keys.extend(node.children.iter().map(|c| &c.0));
                 keys
             }
         })

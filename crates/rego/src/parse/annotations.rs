@@ -88,11 +88,13 @@ pub(super) fn blocks(comments: &[(Loc, String)]) -> (Vec<Block>, Vec<Error>) {
                 value,
                 loc: marker.0.clone(),
             }),
-            Ok(_) => faults.push(Error::new(
-                Code::Parse,
-                &marker.0,
-                "yaml: unmarshal errors: a METADATA block must be a mapping",
-            )),
+            Ok(_) => {
+                // The text is not empty, so a line stands below the marker.
+                let mut loc = marker.0.clone();
+                loc.row += 1;
+                let fault = "yaml: unmarshal errors:\n  line 1: a METADATA block must be a mapping";
+                faults.push(Error::new(Code::Parse, &loc, fault));
+            }
             Err(e) => {
                 let mut loc = marker.0.clone();
                 loc.row += e.row as u32;

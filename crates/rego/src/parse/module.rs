@@ -161,9 +161,10 @@ pub(super) fn parse(
 ) -> Result<Module, Vec<Error>> {
     let mut p = Parser::new(file, text, version);
     let statements = p.statements(true);
-    let (blocks, faults) = match p.errors.is_empty() && p.fatal.is_none() {
-        true => annotations::blocks(&p.comments),
-        false => Default::default(),
+    // Faults of blocks stand beside the parser's own errors.
+    let (blocks, faults) = match p.fatal {
+        None => annotations::blocks(&p.comments),
+        Some(_) => Default::default(),
     };
     if strict_annotations {
         p.errors.extend(faults);
@@ -171,11 +172,12 @@ pub(super) fn parse(
     p.finish()?;
     let mut statements = statements.into_iter();
     let Some(first) = statements.next() else {
-        let loc = Loc {
-            file: Some(p.file.clone()),
-            ..Loc::default()
+        let (loc, fault) = match p.comments.first() {
+            Some(comment) => (comment.0.clone(), "package expected"),
+            None => (Loc::default(), "empty module"),
         };
-        return Err(vec![Error::new(Code::Parse, &loc, "empty module")]);
+        let file = Some(p.file.clone());
+        return Err(vec![Error::new(Code::Parse, &Loc { file, ..loc }, fault)]);
     };
     let mut errors = Vec::new();
     let mut fail = |loc: &Loc, message: &str| errors.push(Error::new(Code::Parse, loc, message));
@@ -239,6 +241,7 @@ pub(super) fn parse(
         imports,
         rules: parsed.into_iter().map(Parsed::assemble).collect(),
         annotations,
+        strict_annotations,
         comments: std::mem::take(&mut p.comments),
     })
 }

@@ -66,14 +66,44 @@ fn move_terms(terms: &mut [Term], loc: &Loc) {
                     move_terms(std::slice::from_mut(v), loc);
                 }
             }
+            TermValue::ArrayCompr(head, body) | TermValue::SetCompr(head, body) => {
+                move_terms(std::slice::from_mut(head), loc);
+                move_body(body, loc);
+            }
+            TermValue::ObjectCompr(k, v, body) => {
+                move_terms(std::slice::from_mut(k), loc);
+                move_terms(std::slice::from_mut(v), loc);
+                move_body(body, loc);
+            }
             _ => {}
+        }
+    }
+}
+
+fn move_body(body: &mut [Expr], loc: &Loc) {
+    for e in body {
+        e.loc = loc.clone();
+        for w in &mut e.with {
+            w.loc = loc.clone();
+            move_terms(std::slice::from_mut(&mut w.target), loc);
+            move_terms(std::slice::from_mut(&mut w.value), loc);
+        }
+        match &mut e.kind {
+            ExprKind::Term(t) => move_terms(std::slice::from_mut(t), loc),
+            ExprKind::Call(terms) | ExprKind::Some(terms) => move_terms(terms, loc),
+            ExprKind::Every(every) => {
+                move_terms(every.key.as_mut_slice(), loc);
+                move_terms(std::slice::from_mut(&mut every.value), loc);
+                move_terms(std::slice::from_mut(&mut every.domain), loc);
+                move_body(&mut every.body, loc);
+            }
+            ExprKind::Not(inner) => move_body(inner, loc),
         }
     }
 }
 
 fn move_head(head: &mut Head, loc: &Loc) {
     head.loc = loc.clone();
-    move_terms(&mut head.reference, loc);
     move_terms(head.args.as_deref_mut().unwrap_or_default(), loc);
     move_terms(head.key.as_mut_slice(), loc);
     move_terms(head.value.as_mut_slice(), loc);
@@ -412,7 +442,11 @@ impl<'a> Parser<'a> {
                 self.illegal("rule body expected");
                 return None;
             }
-            _ => vec![self.literal()?],
+            _ => {
+                let mut body = vec![self.literal()?];
+                move_body(&mut body, &loc);
+                body
+            }
         };
         loc.end = self.last_end();
         Some(Parsed::new(draft, body, loc, false, has_if))

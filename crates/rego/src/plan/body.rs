@@ -4,7 +4,7 @@ use super::ops::*;
 use super::points::{Asked, Marking, TracePlan};
 use super::select::Select;
 use super::tree::{Group, Member, Tree, scalar};
-use super::{QueryPlan, visit};
+use super::{QueryPlan, guard, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
 use crate::builtins;
 use crate::compile::Query;
@@ -68,6 +68,14 @@ pub(super) struct Scope<'p, 't> {
     uses: FxHashMap<SmolStr, u32>,
     /// Only when planning for tracing.
     pub(super) marking: Option<Marking>,
+}
+
+/// The parts of a call's operator.
+pub(super) fn parts(operator: &Term) -> &[Term] {
+    match &operator.value {
+        TermValue::Ref(parts) => parts,
+        _ => std::slice::from_ref(operator),
+    }
 }
 
 /// The name of a call's operator: `count`, `json.filter`, `data.lib.f`.
@@ -284,6 +292,7 @@ impl<'t> Planner<'t> {
         let mut chain = Vec::new();
         let mut slots = 0;
         let mut rule: Option<&Rule> = Some(member.rule);
+        let tree = self.tree;
         while let Some(r) = rule {
             let mut uses = FxHashMap::default();
             visit::rule(r, &mut |item| {
@@ -318,6 +327,13 @@ impl<'t> Planner<'t> {
                         (None, None) => true,
                     },
                 };
+            }
+            for test in guard::guards(r, args, tree) {
+                let a = scope.eval(test.subject);
+                if let Some(value) = test.equals {
+                    let b = scope.eval(value);
+                    scope.ops.push(Op::Same { a, b });
+                }
             }
             scope.body(&r.body);
             let end = match kind {

@@ -1,6 +1,7 @@
 //! From lowered rules to a plan over numbered slots (`docs/design/evaluator.md`).
 
 mod body;
+mod guard;
 mod ops;
 mod points;
 mod reads;

@@ -2,6 +2,7 @@
 
 use super::ty::{self, ANY, Array, Maybe, Object, Ty};
 use crate::ast::{Expr, Term, TermValue};
+use crate::builtins::declared::declared;
 use crate::value::Value;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -15,9 +16,15 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Adds a definition's type; several definitions are merged.
+    ///
+    /// What is taken as anything since a definition has an error stays so. (OPA goes through definitions in random order,
+    /// and calls a function undefined when one without an error comes after one with.)
     pub(super) fn insert(&mut self, path: &[Value], of: Ty) {
         let of = ty::bounded(of);
         let Some((key, rest)) = path.split_first() else {
+            if self.value.as_ref().is_some_and(Ty::is_any) {
+                return;
+            }
             self.value = ty::merge(self.value.take(), Some(of));
             return;
         };
@@ -32,6 +39,13 @@ impl Tree {
         }
     }
 
+    /// Something, of which nothing is known, lies below a path.
+    pub(super) fn reserve(&mut self, path: &[Value]) {
+        if let Some((key, rest)) = path.split_first() {
+            self.children.entry(key.clone()).or_default().reserve(rest);
+        }
+    }
+
     fn is_leaf(&self) -> bool {
         self.value.is_some()
     }
@@ -41,14 +55,23 @@ impl Tree {
         let Ty::Object(object) = of else { return of.clone() };
         let mut object = object.clone();
         for (key, child) in &self.children {
-            let (of_key, of_value) = (Some(ty::of_value(key)), child.extent());
-            let rest = match object.rest.take() {
-                Some(rest) => (ty::or(rest.0, of_key), ty::or(rest.1, of_value)),
-                None => (of_key, of_value),
-            };
-            object.rest = Some(Box::new(rest));
+            child.leafs(&mut vec![Some(ty::of_value(key))], &mut |path, of| {
+                take_in(&mut object, path, of)
+            });
         }
         Ty::Object(object)
+    }
+
+    /// The types of the topmost rules here and below, with the types of the keys that lead to them.
+    fn leafs(&self, path: &mut Vec<Maybe>, f: &mut impl FnMut(&[Maybe], &Ty)) {
+        if let Some(of) = &self.value {
+            return f(path, &self.with_children(of));
+        }
+        for (key, child) in &self.children {
+            path.push(Some(ty::of_value(key)));
+            child.leafs(path, f);
+            path.pop();
+        }
     }
 
     /// The type of everything here: the rule, or an object of what lies below and may be base data as well.
@@ -62,6 +85,26 @@ impl Tree {
             fields,
         }))
     }
+}
+
+/// Adds what lies at a path to the open part of an object.
+fn take_in(object: &mut Object, path: &[Maybe], of: &Ty) {
+    let Some((key, below)) = path.split_first() else { return };
+    let value = if below.is_empty() {
+        of.clone()
+    } else {
+        let mut inner = Object {
+            rest: None,
+            fields: Vec::new(),
+        };
+        take_in(&mut inner, below, of);
+        Ty::Object(inner)
+    };
+    let rest = match object.rest.take() {
+        Some(rest) => (ty::or(rest.0, key.clone()), ty::or(rest.1, Some(value))),
+        None => (key.clone(), Some(value)),
+    };
+    object.rest = Some(Box::new(rest));
 }
 
 /// Variables in nested scopes over the rules' types.
@@ -222,10 +265,19 @@ impl<'a> Env<'a> {
                 }
                 node.extent()
             }
-            _ => {
-                let of = self.of(head);
+            TermValue::Var(name) => {
+                let of = self.var(name).cloned();
                 select_all(of, tail)
             }
+            _ => None,
+        }
+    }
+
+    /// What `with` names: a built-in, or any term.
+    pub(super) fn of_target(&mut self, term: &Term) -> Maybe {
+        match declared(&super::operator_name(term)) {
+            Some(builtin) => Some(ty::declared(&builtin.declared)),
+            None => self.of(term),
         }
     }
 
@@ -239,6 +291,10 @@ impl<'a> Env<'a> {
             TermValue::Var(name) if name == "data" && self.rules.children.is_empty() => self.check_steps(ANY, parts, 1),
             TermValue::Var(name) if name == "data" => {
                 let mut node = self.rules;
+                // While no rule has a type, nothing is known of `data` either.
+                if node.value.is_none() && node.children.is_empty() {
+                    return self.check_steps(ANY, parts, 1);
+                }
                 for (i, part) in tail.iter().enumerate() {
                     if node.is_leaf() && !constant(part).is_some_and(|k| node.children.contains_key(&k)) {
                         let of = node.extent().unwrap_or(ANY);
@@ -281,14 +337,16 @@ impl<'a> Env<'a> {
                 Ok(())
             }
             TermValue::Var(name) if name == "input" => self.check_steps(ANY, parts, 1),
-            _ => {
-                let known = self.of(head);
-                if let (None, TermValue::Var(name)) = (&known, &head.value) {
+            TermValue::Var(name) => {
+                let known = self.var(name).cloned();
+                if known.is_none() {
                     // An argument that the body says nothing else about.
                     self.put(name, ANY);
                 }
                 self.check_steps(known.unwrap_or(ANY), parts, 1)
             }
+            // `1[x]`, of `some x in 1`.
+            _ => self.check_steps(ANY, parts, 1),
         }
     }
 

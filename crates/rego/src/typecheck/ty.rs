@@ -183,8 +183,13 @@ pub(super) fn or(a: Maybe, b: Maybe) -> Maybe {
     };
     Some(match (a, b) {
         (Ty::Function(a), Ty::Function(b)) => {
+            // A function of no arguments, as no rule is: with anything else it gives nothing again.
             if a.args.len() != b.args.len() {
-                return None;
+                return Some(Ty::Function(Function {
+                    args: Vec::new(),
+                    result: None,
+                    variadic: None,
+                }));
             }
             Ty::Function(Function {
                 args: a.args.into_iter().zip(b.args).map(|(x, y)| or(x, y)).collect(),
@@ -374,8 +379,30 @@ pub(super) fn merge(a: Maybe, b: Maybe) -> Maybe {
                 })),
             }
         }
+        // A partial object takes in the open object among the alternatives of another definition.
+        (Some(Ty::Any(all)), Some(Ty::Object(o))) | (Some(Ty::Object(o)), Some(Ty::Any(all)))
+            if o.fields.is_empty() && all.iter().any(is_open) =>
+        {
+            Some(Ty::Any(taken_in(all, o)))
+        }
         (a, b) => or(a, b),
     }
+}
+
+fn is_open(of: &Ty) -> bool {
+    matches!(of, Ty::Object(o) if o.fields.is_empty())
+}
+
+fn taken_in(mut all: Vec<Ty>, o: Object) -> Vec<Ty> {
+    if let Some(Ty::Object(open)) = all.iter_mut().find(|t| is_open(t))
+        && let Some(more) = o.rest
+    {
+        open.rest = Some(match open.rest.take() {
+            Some(rest) => Box::new((or(rest.0, more.0), or(rest.1, more.1))),
+            None => more,
+        });
+    }
+    all
 }
 
 /// Parts of a type that is kept; types share nothing, so rules that double each other's would double them.

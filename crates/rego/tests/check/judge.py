@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Writes what `opa check` says of each case into the case files beside this script.
+"""Writes what `opa check` and `opa check --strict` say of each case into the case files beside this script.
 
 A case: `=== name [v0] [strict]`, modules parted by `---` lines, then `>>>` and one line per error: code, row,
 the first line of the message. A module without a package clause gets `package a`. No error line: the case is accepted.
+Where strict mode says something else, that follows a line `>>> strict`; a case with the word `strict` is judged only so.
 `judge.py [file..]`; needs `opa` on the path."""
 import json, os, subprocess, sys, tempfile
 
 here = os.path.dirname(os.path.abspath(__file__))
 
 
-def judge(flags, modules):
+def judge(flags, modules, strict):
     with tempfile.TemporaryDirectory() as d:
         names = []
         for i, m in enumerate(modules):
@@ -19,7 +20,7 @@ def judge(flags, modules):
             open(os.path.join(d, name), "w").write(m)
             names.append(name)
         cmd = ["opa", "check", "--format", "json", "--max-errors", "10"]
-        if "strict" in flags:
+        if strict:
             cmd.append("--strict")
         if "v0" in flags:
             cmd.append("--v0-compatible")
@@ -43,7 +44,14 @@ def main():
             title, _, rest = case.partition("\n")
             source = rest.split(">>>\n")[0].rstrip("\n")
             modules = [m.strip("\n") + "\n" for m in source.split("\n---\n")]
-            out.append("=== %s\n%s\n>>>\n%s" % (title, source, "".join(e + "\n" for e in judge(title.split()[1:], modules))))
+            flags = title.split()[1:]
+            said = judge(flags, modules, "strict" in flags)
+            text = "=== %s\n%s\n>>>\n%s" % (title, source, "".join(e + "\n" for e in said))
+            if "strict" not in flags:
+                strictly = judge(flags, modules, True)
+                if strictly != said:
+                    text += ">>> strict\n" + "".join(e + "\n" for e in strictly)
+            out.append(text)
         open(path, "w").write("".join(out))
 
 
