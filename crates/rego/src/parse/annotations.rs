@@ -12,6 +12,12 @@ pub(super) struct Block {
     loc: Loc,
 }
 
+impl Block {
+    pub(super) fn loc(&self) -> &Loc {
+        &self.loc
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Package,

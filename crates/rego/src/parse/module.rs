@@ -172,8 +172,8 @@ pub(super) fn parse(
     p.finish()?;
     let mut statements = statements.into_iter();
     let Some(first) = statements.next() else {
-        let (loc, fault) = match p.comments.first() {
-            Some(comment) => (comment.0.clone(), "package expected"),
+        let (loc, fault) = match blocks.first() {
+            Some(block) => (block.loc().clone(), "package expected"),
             None => (Loc::default(), "empty module"),
         };
         let file = Some(p.file.clone());

@@ -79,7 +79,10 @@ impl Tree {
         if let Some(of) = &self.value {
             return Some(self.with_children(of));
         }
-        let fields = self.children.iter().map(|(k, c)| (k.clone(), c.extent())).collect();
+        // OPA leaves out other keys.
+        let known = |k: &Value| matches!(k, Value::String(_) | Value::Number(_) | Value::Bool(_));
+        let children = self.children.iter().filter(|(k, _)| known(k));
+        let fields = children.map(|(k, c)| (k.clone(), c.extent())).collect();
         Some(Ty::Object(Object {
             rest: Some(Box::new((Some(Ty::String), Some(ANY)))),
             fields,
