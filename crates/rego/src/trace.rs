@@ -231,7 +231,7 @@ fn body_rows(body: &[Expr], out: &mut BTreeSet<u32>) {
                 term_rows(&every.domain, out);
                 body_rows(&every.body, out);
             }
-            ExprKind::Not(inner, _) => body_rows(inner, out),
+            ExprKind::Not(inner) => body_rows(inner, out),
         }
         out.insert(e.loc.row);
         e.with.iter().for_each(|w| term_rows(&w.value, out));
