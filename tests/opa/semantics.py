@@ -255,6 +255,30 @@ for name, text in EVALUATION.items():
     add("evaluation", name, text + "\n", input=GIVEN, data=BASE)
     families["evaluation"][-1]["modules"]["u.rego"] = 'package u\nimport rego.v1\na := 1\nb := 2 if input.x == 1\nc contains 3\nd.e := 4\nf(x) := x\nn := 1 if false\n'
 
+# What `cargo run -p regent --example differ` found.
+TWO = "q := x if some x in [1, 2]\n"
+for name, text, more in [
+    ("index-hides-conflict", TWO + "p[k] := 1 if { q; k := input.no[1] }", {}),
+    ("index-does-not-hide", TWO + "p[k] := 1 if { q; k := input.y }", {}),
+    ("index-on-argument", TWO + "f(x) := 1 if { q; x == 1 }\nf(x) := 2 if x == 2\np := f(2)", {}),
+    ("index-on-local", TWO + "p := 1 if { y := input.y; q; y == 6 }", {}),
+    ("index-on-bare-reference", TWO + "p := 1 if { q; input.no }", {}),
+    ("index-not-on-negation", TWO + "p := 1 if { q; not input.y }", {}),
+    ("index-hides-built-in-error", 'p := input.no if to_number("x")', {"strict_builtin_errors": True}),
+    ("minus-zero", "p := [-0 * 1, -0 * 0, 0 * -1, -0.0 * 1, -0, -0 + 0, 1000 * -0]", {}),
+    ("with-value-once", "f(a) := x if x := (a * 3) with data.no as {y | some y in a}\np := f(2)", {}),
+    ("metadata-of-odd-key", "r[false][k] := rego.metadata.chain() if k := 1\np := r", {}),
+    ("metadata-outside", "p := 1", {"query": "x = rego.metadata.rule()", "strict_builtin_errors": True}),
+    ("package-and-base-keys", "p := 1", {"query": "x = [k | data.t[k]]", "data": {"t": {"p2": 1, "base": 2}}}),
+    ("package-is-base-too", "p := 1", {"query": "x = [k | data[k]]", "data": {"t": {"base": 1}, "d": 1}}),
+    ("functions-of-a-package", "f(x) := x\ng(x, y) := x + y", {"query": "data.t[x]"}),
+    ("not-body-of-its-own", "import future.keywords.not\np if { not { input.f[_] }\n true }", {}),
+    ("twins", "p if { x; x; x = input }", {}),
+    ("null-key", 'r[null] := 1\np := r[x] if {"a": x} = {"a": null}', {}),
+    ("deep-and-open", 'r["a"]["b"] if true\nr[k][5] if k := "c"\np := r', {}),
+]:
+    add("found", name, text + "\n", **{"input": {"y": 5}, "query": "x = data.t.p", **more})
+
 
 def main():
     judge = subprocess.Popen([sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
