@@ -337,7 +337,13 @@ impl<'a> Env<'a> {
                         None => return self.learn(parts, i + 2),
                     }
                 }
-                Ok(())
+                match &node.value {
+                    Some(have @ Ty::Function(_)) => Err(BadRef::Unsupported {
+                        position: parts.len() - 1,
+                        have: have.clone(),
+                    }),
+                    _ => Ok(()),
+                }
             }
             TermValue::Var(name) if name == "input" => self.check_steps(ANY, parts, 1),
             TermValue::Var(name) => {

@@ -3,7 +3,8 @@
 
 A case: `=== name [v0] [strict]`, modules parted by `---` lines, then `>>>` and one line per error: code, row,
 the first line of the message. A module without a package clause gets `package a`. No error line: the case is accepted.
-Where strict mode says something else, that follows a line `>>> strict`; a case with the word `strict` is judged only so.
+Where strict mode says something else, that follows a line `>>> strict`; a case with the word `strict` is judged only so. With the word `differs`
+Regent knowingly says something else (docs/rego.md).
 `judge.py [file..]`; needs `opa` on the path."""
 import json, os, subprocess, sys, tempfile
 
