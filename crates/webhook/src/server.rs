@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 /// Connections that wait for being accepted.
@@ -377,16 +377,19 @@ async fn watched<C: Graceful>(mut connection: Pin<Box<C>>, inner: &Inner, state:
     let mut draining = inner.draining.clone();
     let mut look = interval(LOOK.min(limits.header_time));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut left = false;
+    let (mut told, mut left) = (None, false);
     loop {
         tokio::select! {
             // Who breaks a connection off has broken it off.
             _ = connection.as_mut() => return,
-            _ = draining.wait_for(|d| *d), if !left => {
-                left = true;
-                connection.as_mut().leave();
-            }
+            _ = draining.wait_for(|d| *d), if told.is_none() => told = Some(Instant::now()),
             _ = look.tick() => {}
+        }
+        // A connection that was just made may have a request on its way, which leaving at once would lose.
+        let fresh = !is_h2 && !state.asked() && state.idle().is_some();
+        if told.is_some_and(|t: Instant| !fresh || t.elapsed() >= LOOK) && !left {
+            left = true;
+            connection.as_mut().leave();
         }
         if state.stalled() > limits.write_time {
             return metrics.hit(Limit::WriteTime);
