@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 
 use super::tests::Xml;
-use regent_rego::parse::{self, RegoVersion};
+use regent_rego::ast::RegoVersion;
+use regent_rego::parse;
 use regent_rego::{CompileOptions, Context, Limits, Value, compile, json, yaml};
 
 pub(super) fn text(name: &str) -> String {

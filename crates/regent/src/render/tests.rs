@@ -323,6 +323,9 @@ fn policy_reports_fit_their_crd() {
 
 #[test]
 fn junit_is_well_formed_and_counts_right() {
+    let xsd = Xsd::read("junit-10.xsd");
+    let wrong = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testcase a=\"1\"/></testsuites>";
+    assert_eq!(xsd.faults(&Xml::document(wrong)).len(), 1);
     for text in [
         text(|out| junit::render(&report(), out)),
         verify_junit::render(&outcome()),
