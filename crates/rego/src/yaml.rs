@@ -125,7 +125,7 @@ fn drive<'t>(
             row: e.marker().line(),
             col: e.marker().col() + 1,
         })?;
-        match event {
+        match as_written(text, event, span) {
             granit_parser::Event::DocumentEnd if !options.whole => return Ok(()),
             granit_parser::Event::DocumentEnd => ended = true,
             granit_parser::Event::DocumentStart(..) if ended => {
@@ -139,4 +139,22 @@ fn drive<'t>(
         }
     }
     Ok(())
+}
+
+/// The event with a block's text as it is written: at the end of a text that ends without a line's end, it has none.
+fn as_written<'t>(text: &str, event: granit_parser::Event<'t>, span: granit_parser::Span) -> granit_parser::Event<'t> {
+    use granit_parser::{Event, ScalarStyle};
+    let Event::Scalar(value, style @ (ScalarStyle::Literal | ScalarStyle::Folded), anchor, tag) = event else {
+        return event;
+    };
+    let after = span.end.byte_offset().and_then(|at| text.get(at..));
+    if !after.is_some_and(|rest| rest.trim().is_empty()) {
+        return Event::Scalar(value, style, anchor, tag);
+    }
+    let last = text.rsplit(['\n', '\r']).next().unwrap_or_default().trim();
+    let shorter = value
+        .strip_suffix('\n')
+        .filter(|v| !last.is_empty() && v.ends_with(last));
+    let value = shorter.map(|v| v.to_owned().into()).unwrap_or(value);
+    Event::Scalar(value, style, anchor, tag)
 }
