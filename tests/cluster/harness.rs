@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) const ADMIN: &str = "admin-token";
 /// A user `alice` of group `developers`, who may do what RBAC gives her.
 pub(crate) const ALICE: &str = "alice-token";
-/// Regent's own service account (`regent` in `regent-system`), who may do what the deployment's RBAC gives it.
+/// Regent's own service account (`regent` in `regent-system`), who may do what RBAC gives it.
 pub(crate) const REGENT: &str = "regent-token";
 
 /// A running API server with its etcd.

@@ -18,7 +18,7 @@ mod common;
 mod harness;
 mod proxy;
 
-use common::{denies, pod, says, says_to, wait_within};
+use common::{archive, denies, pod, says, says_to, wait_within};
 use harness::{REGENT, TestCluster};
 use k8s_openapi::api::core::v1::ConfigMap;
 use proxy::{Mode, Proxy};
@@ -294,6 +294,46 @@ fn custom_resources(cluster: &TestCluster, store: &Store) {
     });
 }
 
+/// Config of our own namespace and of no other, and ExpansionTemplates.
+fn config_and_expansion(cluster: &TestCluster, store: &Store) {
+    let config = |namespace: &str, excluded: &str| {
+        format!(
+            "{{apiVersion: config.gatekeeper.sh/v1alpha1, kind: Config, metadata: {{name: config, namespace: {namespace}}}, \
+             spec: {{match: [{{processes: ['*'], excludedNamespaces: [{excluded}]}}]}}}}"
+        )
+    };
+    cluster
+        .apply(&config("default", "nobody"))
+        .expect("a Config that is not ours");
+    cluster
+        .apply(&config("regent-system", "kube-system"))
+        .expect("our Config");
+    wait_within(store, SOON, "our Config alone", |s| {
+        s.current()
+            .is_some_and(|l| l.configs.len() == 1 && text(&l.configs[0], &["metadata", "namespace"]) == "regent-system")
+    });
+    let expansion = "{apiVersion: expansion.gatekeeper.sh/v1alpha1, kind: ExpansionTemplate, metadata: {name: pods}, spec: \
+                     {applyTo: [{groups: [apps], kinds: [Deployment], versions: [v1]}], templateSource: spec.template, \
+                     generatedGVK: {group: '', version: v1, kind: Pod}}}";
+    cluster.apply(expansion).expect("an ExpansionTemplate");
+    wait_within(store, SOON, "the expansion", |s| {
+        s.current().is_some_and(|l| l.policies.expansions().len() == 1)
+    });
+    let deployment = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: shop}, spec: {template: {spec: \
+                      {containers: []}}}}";
+    let said = says_to(&store.current().unwrap(), yaml::read(deployment).unwrap());
+    assert_eq!(said, ["[Implied by pods] no A, again"]);
+    assert!(
+        cluster
+            .kubectl(&["delete", "expansiontemplate", "pods"])
+            .status
+            .success()
+    );
+    wait_within(store, SOON, "no expansion", |s| {
+        s.current().is_some_and(|l| l.policies.expansions().is_empty())
+    });
+}
+
 /// ConfigMaps: created, changed, broken, repaired, pinned back, deleted; two as one set.
 fn config_maps(cluster: &TestCluster, store: &Store) {
     let one = |text: &str, annotations: &str| config_map("one", OURS, &[("one.rego", text)], annotations);
@@ -358,6 +398,30 @@ fn config_maps(cluster: &TestCluster, store: &Store) {
     cluster.apply(&two(&denies("two", "mended"))).expect("repaired");
     serves(store, "both changes at once", &["mended", "no A, again", "not yet"]);
     eventually("its annotation", is("two", "serving"));
+
+    eprintln!("cluster: a bundle in binaryData");
+    let path = cluster.folder.join("bundle.tar.gz");
+    fs::write(&path, archive(&[("policies/b.rego", &denies("bundled", "bundled"))])).expect("a bundle");
+    let from = format!("--from-file={}", path.display());
+    assert!(
+        cluster
+            .kubectl(&["create", "configmap", "bundle", &from])
+            .status
+            .success()
+    );
+    assert!(
+        cluster
+            .kubectl(&["label", "configmap", "bundle", "regent.dev/policy=true"])
+            .status
+            .success()
+    );
+    serves(
+        store,
+        "the bundle too",
+        &["bundled", "mended", "no A, again", "not yet"],
+    );
+    assert!(cluster.kubectl(&["delete", "configmap", "bundle"]).status.success());
+    serves(store, "it is gone", &["mended", "no A, again", "not yet"]);
 
     eprintln!("cluster: pinned back, and let go");
     let pin = format!("regent.dev/pin: \"{first}\"");
@@ -576,7 +640,8 @@ fn a_real_api_server() {
     cluster
         .apply("{apiVersion: v1, kind: Namespace, metadata: {name: regent-system}}")
         .expect("our namespace");
-    cluster.apply(&deploy("policies-rbac.yaml")).expect("our rights");
+    let rights = fs::read_to_string(repository().join("tests/cluster/rights.yaml")).expect("a manifest");
+    cluster.apply(&rights).expect("our rights");
     let proxy = Proxy::start(cluster.api_port);
     let kubeconfig = cluster.write_kubeconfig("through-proxy", &proxy.url(), REGENT);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -590,6 +655,7 @@ fn a_real_api_server() {
         s.current().is_some_and(|l| says(&l).is_empty())
     });
     custom_resources(&cluster, &store);
+    config_and_expansion(&cluster, &store);
     config_maps(&cluster, &store);
     namespaces(&cluster, &running, &runtime);
     latency(&proxy, &cluster.kubeconfig(), &store, &runtime);

@@ -1,6 +1,6 @@
 //! What happens on disk and what is served then: the scenarios under `tests/disk/`, each on real files.
 //!
-//! A scenario is a list of steps. `write`, `append`, `rename`, `remove`, `folder`, `link`, `pipe`, `lock`, `many` and `swap` (as
+//! A scenario is a list of steps. `write`, `archive`, `append`, `rename`, `remove`, `folder`, `link`, `pipe`, `lock`, `many` and `swap` (as
 //! the kubelet changes a mounted ConfigMap) do something; `serves` waits until a Pod gets these messages, `state` until
 //! the source is in that state, `problem` until one is told whose `FILE:LINE: TEXT` has that text in it.
 #![allow(
@@ -18,7 +18,7 @@
 
 mod common;
 
-use common::{denies, says, scratch, wait_for};
+use common::{archive, denies, says, scratch, wait_for};
 use regent_rego::{Value, yaml};
 use regent_watcher::{DiskSource, Options, Source, start};
 use std::fs;
@@ -67,6 +67,10 @@ fn act(root: &Path, name: &str, step: &Value, count: usize) -> bool {
     let path = || root.join(text(step, "path"));
     match name {
         "write" => fs::write(path(), content(step)).expect("write"),
+        "archive" => {
+            let text = denies("p", text(step, "deny"));
+            fs::write(path(), archive(&[("a/p.rego", &text), ("a/README.md", "no policy")])).expect("write");
+        }
         "append" => {
             let before = fs::read_to_string(path()).expect("read");
             fs::write(path(), before + &content(step)).expect("write");

@@ -23,6 +23,22 @@ pub(crate) fn denies(package: &str, text: &str) -> String {
     format!("package {package}\n\nimport rego.v1\n\ndeny contains {text:?}\n")
 }
 
+/// A `.tar.gz` of texts by name.
+pub(crate) fn archive(named: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::default(),
+    ));
+    for (name, text) in named {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        out.append_data(&mut header, name, text.as_bytes()).expect("an entry");
+    }
+    let gzip = out.into_inner().expect("an archive");
+    gzip.finish().expect("an archive")
+}
+
 /// A contribution of texts by name.
 pub(crate) fn files(named: &[(&str, &str)]) -> Contribution {
     let mut out = Contribution::default();
