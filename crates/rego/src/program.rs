@@ -36,8 +36,10 @@ pub struct Rewrites {
     pub quick: bool,
     /// Put the value of a rule that is a constant where the rule is referred to.
     pub constants: bool,
-    /// Find what a loop over base documents would find by an index.
+    /// Find by an index what a loop that compares with a known value would find.
     pub joins: bool,
+    /// Run before a loop what needs nothing of it.
+    pub hoist: bool,
 }
 
 impl Rewrites {
@@ -47,6 +49,7 @@ impl Rewrites {
         quick: true,
         constants: true,
         joins: true,
+        hoist: true,
     };
     /// The plan as written.
     pub const NONE: Rewrites = Rewrites {
@@ -54,6 +57,7 @@ impl Rewrites {
         quick: false,
         constants: false,
         joins: false,
+        hoist: false,
     };
 }
 

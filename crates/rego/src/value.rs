@@ -85,11 +85,16 @@ impl Object {
     /// The value at a string key.
     pub fn get_str(&self, key: &str) -> Option<&Value> {
         if self.entries.len() <= SCAN {
-            return self
-                .entries
-                .iter()
-                .find(|e| matches!(&e.0, Value::String(s) if s.as_str() == key))
-                .map(|e| &e.1);
+            // Keys of one object seldom share length and last byte, so few are compared whole.
+            let last = key.as_bytes().last();
+            let same = |e: &&(Value, Value)| match &e.0 {
+                Value::String(s) => {
+                    let bytes = s.as_bytes();
+                    bytes.len() == key.len() && bytes.last() == last && bytes == key.as_bytes()
+                }
+                _ => false,
+            };
+            return self.entries.iter().find(same).map(|e| &e.1);
         }
         let at = self
             .entries

@@ -44,10 +44,11 @@ pub(crate) use quick::{Quick, Short, quick};
 use crate::error::Error;
 use crate::types::Type;
 use crate::value::Value;
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::{FxHashMap, FxHasher};
 use std::any::Any;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Which built-ins a program may call. Default: all that are implemented.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +106,7 @@ pub fn random(seed: u64, key: &str) -> u64 {
 /// Compiled patterns and the like, shared by all evaluations of a program, bounded.
 #[derive(Default)]
 pub struct Cache {
-    entries: Mutex<FxHashMap<(&'static str, String), Kept>>,
+    entries: RwLock<HashTable<(&'static str, Box<str>, Kept)>>,
 }
 
 type Kept = Arc<dyn Any + Send + Sync>;
@@ -129,23 +130,30 @@ impl Cache {
         if key.len() > CACHE_KEY {
             return make().map(Arc::new);
         }
-        let id = (kind, key.to_string());
-        let found = self
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned();
+        let hash = |kind: &str, key: &str| {
+            let mut hasher = FxHasher::default();
+            kind.hash(&mut hasher);
+            key.hash(&mut hasher);
+            hasher.finish()
+        };
+        let own = hash(kind, key);
+        let found = {
+            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+            entries.find(own, |e| *e.1 == *key && e.0 == kind).map(|e| e.2.clone())
+        };
         if let Some(value) = found.and_then(|v| v.downcast::<T>().ok()) {
             return Ok(value);
         }
         // Made outside the lock: two may make the same, which is only work done twice.
         let value = Arc::new(make()?);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CACHE_ENTRIES {
             entries.clear();
         }
-        entries.insert(id, value.clone());
+        if entries.find(own, |e| *e.1 == *key && e.0 == kind).is_none() {
+            let entry: (_, Box<str>, Kept) = (kind, key.into(), value.clone());
+            entries.insert_unique(own, entry, |e| hash(e.0, &e.1));
+        }
         Ok(value)
     }
 }

@@ -2,6 +2,7 @@
 //! short way cannot answer goes the long one, so that errors are made in one place only.
 
 use crate::value::Value;
+use std::fmt::Write;
 
 /// What a short way answers.
 pub(crate) enum Short<'a> {
@@ -9,37 +10,44 @@ pub(crate) enum Short<'a> {
     Is(&'a Value),
     /// This integer.
     Int(i64),
+    /// The text that was written.
+    Text,
     /// The long way has to be gone.
     No,
 }
 
-/// A short way.
-pub(crate) type Quick = for<'a> fn(&[&'a Value]) -> Short<'a>;
+/// A short way: operands, and an empty text to write to.
+pub(crate) type Quick = for<'a> fn(&[&'a Value], &mut String) -> Short<'a>;
+
+/// Longer texts are made the long way, where they are charged before they are made.
+const LONG: usize = 4 << 10;
 
 /// The short way of a built-in, if it has one.
 pub(crate) fn quick(name: &str) -> Option<Quick> {
     Some(match name {
-        "is_array" => |a| only(a, |v| matches!(v, Value::Array(_))),
-        "is_boolean" => |a| only(a, |v| matches!(v, Value::Bool(_))),
-        "is_null" => |a| only(a, |v| matches!(v, Value::Null)),
-        "is_number" => |a| only(a, |v| matches!(v, Value::Number(_))),
-        "is_object" => |a| only(a, |v| matches!(v, Value::Object(_))),
-        "is_set" => |a| only(a, |v| matches!(v, Value::Set(_))),
-        "is_string" => |a| only(a, |v| matches!(v, Value::String(_))),
-        "contains" => |a| texts(a, |s, t| s.contains(t)),
-        "startswith" => |a| texts(a, |s, t| s.starts_with(t)),
-        "endswith" => |a| texts(a, |s, t| s.ends_with(t)),
-        "count" => count,
-        "object.get" => object_get,
-        "internal.member_2" => member,
-        "or" => or,
-        "and" => and,
-        "minus" => minus,
-        "plus" => plus,
-        "lower" => |a| unchanged(a, |b| !b.is_ascii_uppercase()),
-        "upper" => |a| unchanged(a, |b| !b.is_ascii_lowercase()),
-        "trim_prefix" => |a| uncut(a, |s, t| !s.starts_with(t)),
-        "trim_suffix" => |a| uncut(a, |s, t| !s.ends_with(t)),
+        "is_array" => |a, _| only(a, |v| matches!(v, Value::Array(_))),
+        "is_boolean" => |a, _| only(a, |v| matches!(v, Value::Bool(_))),
+        "is_null" => |a, _| only(a, |v| matches!(v, Value::Null)),
+        "is_number" => |a, _| only(a, |v| matches!(v, Value::Number(_))),
+        "is_object" => |a, _| only(a, |v| matches!(v, Value::Object(_))),
+        "is_set" => |a, _| only(a, |v| matches!(v, Value::Set(_))),
+        "is_string" => |a, _| only(a, |v| matches!(v, Value::String(_))),
+        "contains" => |a, _| texts(a, |s, t| s.contains(t)),
+        "startswith" => |a, _| texts(a, |s, t| s.starts_with(t)),
+        "endswith" => |a, _| texts(a, |s, t| s.ends_with(t)),
+        "count" => |a, _| count(a),
+        "object.get" => |a, _| object_get(a),
+        "internal.member_2" => |a, _| member(a),
+        "or" => |a, _| or(a),
+        "and" => |a, _| and(a),
+        "minus" => |a, _| minus(a),
+        "plus" => |a, _| plus(a),
+        "concat" => concat,
+        "sprintf" => sprintf,
+        "lower" => |a, _| unchanged(a, |b| !b.is_ascii_uppercase()),
+        "upper" => |a, _| unchanged(a, |b| !b.is_ascii_lowercase()),
+        "trim_prefix" => |a, _| uncut(a, |s, t| !s.starts_with(t)),
+        "trim_suffix" => |a, _| uncut(a, |s, t| !s.ends_with(t)),
         _ => return None,
     })
 }
@@ -149,4 +157,63 @@ fn uncut<'a>(args: &[&'a Value], fits: fn(&str, &str) -> bool) -> Short<'a> {
         [v @ Value::String(s), Value::String(t)] if t.is_empty() || fits(s, t) => Short::Is(v),
         _ => Short::No,
     }
+}
+
+fn concat<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
+    let [Value::String(separator), collection] = args else {
+        return Short::No;
+    };
+    let items = match collection {
+        Value::Array(a) => a.as_slice(),
+        Value::Set(s) => s.items(),
+        _ => return Short::No,
+    };
+    for (i, item) in items.iter().enumerate() {
+        let Value::String(s) = item else {
+            return Short::No;
+        };
+        if out.len() + separator.len() + s.len() > LONG {
+            return Short::No;
+        }
+        if i > 0 {
+            out.push_str(separator);
+        }
+        out.push_str(s);
+    }
+    Short::Text
+}
+
+/// Formats of plain verbs only, with an operand for each.
+fn sprintf<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
+    let [Value::String(format), Value::Array(values)] = args else {
+        return Short::No;
+    };
+    let mut values = values.iter();
+    let mut rest = format.as_str();
+    while let Some((text, verb)) = rest.split_once('%') {
+        let Some(value) = values.next() else {
+            return Short::No;
+        };
+        let mut chars = verb.chars();
+        let verb = chars.next();
+        rest = chars.as_str();
+        if out.len() + text.len() > LONG {
+            return Short::No;
+        }
+        out.push_str(text);
+        match (verb, value) {
+            (Some('s' | 'v'), Value::String(s)) if s.len() <= LONG => out.push_str(s),
+            (Some('q'), Value::String(s)) if s.len() <= LONG => crate::go_text::quote(out, s),
+            (Some('d' | 'v'), Value::Number(crate::Number::Int(i))) => {
+                // Writing to a text cannot fail.
+                let _ = write!(out, "{i}");
+            }
+            _ => return Short::No,
+        }
+    }
+    if values.next().is_some() || rest.len() > LONG {
+        return Short::No;
+    }
+    out.push_str(rest);
+    Short::Text
 }

@@ -21,9 +21,14 @@ impl<'a> Exec<'a> {
         for (place, arg) in few.iter_mut().zip(args) {
             *place = self.get(*arg);
         }
-        let value = match quick(few.get(..args.len()).unwrap_or_default()) {
+        self.text.clear();
+        let value = match quick(few.get(..args.len()).unwrap_or_default(), &mut self.text) {
             Short::Is(value) => value,
             Short::Int(i) => self.integer(i)?,
+            Short::Text => {
+                self.account(self.text.len())?;
+                self.keep(Value::string(&self.text))?
+            }
             Short::No => return Ok(false),
         };
         self.step()?;
@@ -87,7 +92,7 @@ impl<'a> Exec<'a> {
         Ok(None)
     }
 
-    fn function(&mut self, id: DocId, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
+    pub(super) fn function(&mut self, id: DocId, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
         let plan = self.plan;
         let Some(doc) = plan.docs.get(id as usize) else {
             return Ok(None);

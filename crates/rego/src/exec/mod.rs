@@ -11,6 +11,7 @@ mod call;
 mod document;
 mod frame;
 mod host;
+mod join;
 mod sink;
 mod trace;
 mod with;
@@ -25,6 +26,7 @@ use sink::Sink;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 
+pub(crate) use join::Kept;
 pub(crate) use trace::Tracer;
 
 /// The result of a step; errors are rare and large.
@@ -74,6 +76,10 @@ pub(crate) struct Exec<'a> {
     outermost: Frame<'a>,
     /// Documents as they are now, one for each active `with`.
     frames: Vec<Frame<'a>>,
+    /// Where built-ins write text before it is a value.
+    text: String,
+    /// Indexes of this evaluation, by join.
+    joins: Vec<join::Local>,
     depth: u32,
     steps: u32,
     /// Bytes made so far, roughly.
@@ -100,6 +106,8 @@ impl<'a> Exec<'a> {
             base: 0,
             outermost: Frame::new(context.input, context.data),
             frames: Vec::new(),
+            text: String::new(),
+            joins: Vec::new(),
             depth: 0,
             // The first step looks at the clock: a deadline may have passed already.
             steps: CLOCK_STEPS - 1,
@@ -255,23 +263,14 @@ impl<'a> Exec<'a> {
         while let Some(op) = block.ops.get(pc) {
             pc += 1;
             let holds = match op {
-                Op::Path { from, keys, to } => self.path(*from, keys, *to),
-                Op::Step { from, key, to } => {
-                    let (from, key) = (self.get(*from), self.get(*key));
-                    match from.lookup(key) {
-                        Some(value) => {
-                            self.set(*to, value);
-                            true
-                        }
-                        None => false,
-                    }
-                }
-                Op::Same { a, b } => self.get(*a) == self.get(*b),
-                Op::ArrayLen { of, len } => matches!(self.get(*of), Value::Array(a) if a.len() == *len),
-                Op::ObjectLen { of, len } => matches!(self.get(*of), Value::Object(o) if o.len() == *len),
-                Op::Truthy { of } => !matches!(self.get(*of), Value::Bool(false)),
-                Op::Fail => false,
-                Op::Compare { how, a, b } => compare(*how, self.get(*a), self.get(*b)),
+                Op::Path { .. }
+                | Op::Step { .. }
+                | Op::Same { .. }
+                | Op::ArrayLen { .. }
+                | Op::ObjectLen { .. }
+                | Op::Truthy { .. }
+                | Op::Fail
+                | Op::Compare { .. } => self.test(op),
                 Op::CompareTo { how, a, b, to } => {
                     let answer = compare(*how, self.get(*a), self.get(*b));
                     self.set(*to, if answer { &TRUE } else { &FALSE });
@@ -324,6 +323,13 @@ impl<'a> Exec<'a> {
                     self.print_line(*args, *loc)?;
                     true
                 }
+                Op::Join { join, from, key, after } => {
+                    let done = self.join(*join, *from, key, *after as usize, block, pc, sink)?;
+                    if let Some(flow) = done {
+                        return Ok(flow);
+                    }
+                    true
+                }
                 Op::Scan { from, key, value } => return self.scan(*from, *key, *value, block, pc, sink),
                 Op::Dynamic { node, steps, to } => return self.dynamic(*node, steps, *to, block, pc, sink),
                 Op::With {
@@ -346,6 +352,25 @@ impl<'a> Exec<'a> {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// An operation that only looks: what it finds is bound, false if it leaves the block.
+    #[inline(always)]
+    fn test(&mut self, op: &'a Op) -> bool {
+        match op {
+            Op::Path { from, keys, to } => self.path(*from, keys, *to),
+            Op::Step { from, key, to } => {
+                let (from, key) = (self.get(*from), self.get(*key));
+                let found = from.lookup(key);
+                self.set_if(*to, found)
+            }
+            Op::Same { a, b } => self.get(*a) == self.get(*b),
+            Op::ArrayLen { of, len } => matches!(self.get(*of), Value::Array(a) if a.len() == *len),
+            Op::ObjectLen { of, len } => matches!(self.get(*of), Value::Object(o) if o.len() == *len),
+            Op::Truthy { of } => !matches!(self.get(*of), Value::Bool(false)),
+            Op::Compare { how, a, b } => compare(*how, self.get(*a), self.get(*b)),
+            _ => false,
+        }
     }
 
     fn set_if(&mut self, to: Slot, value: Option<&'a Value>) -> bool {

@@ -4,6 +4,7 @@ use super::{Exec, Flow, Res};
 use crate::error::Code;
 use crate::plan::Op;
 use crate::value::Value;
+use std::sync::LazyLock;
 
 /// Takes the solutions of a block.
 pub(super) enum Sink<'a> {
@@ -35,6 +36,12 @@ pub(super) enum Nested {
     /// A set.
     Set(Vec<Value>),
 }
+
+/// Collections of nothing need not be made.
+static EMPTY: LazyLock<(Value, Value, Value)> = LazyLock::new(|| {
+    let none = Vec::new;
+    (Value::array(none()), Value::set(none()), Value::object(Vec::new()))
+});
 
 /// Doubles are thrown out when a collection has grown by this factor since the last time.
 const GROWTH: usize = 4;
@@ -169,6 +176,9 @@ impl<'a> Exec<'a> {
     pub(super) fn gathered(&mut self, sink: Sink<'a>) -> Res<Option<&'a Value>> {
         let value = match sink {
             Sink::Value { found, .. } => return Ok(found),
+            Sink::Array(items) if items.is_empty() => return Ok(Some(&EMPTY.0)),
+            Sink::Set { items, .. } if items.is_empty() => return Ok(Some(&EMPTY.1)),
+            Sink::Object { entries, .. } if entries.is_empty() => return Ok(Some(&EMPTY.2)),
             Sink::Array(items) => Value::array(items),
             Sink::Set { items, unique } => {
                 self.account(items.len().saturating_sub(unique) * size_of::<Value>())?;

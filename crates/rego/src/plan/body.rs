@@ -2,7 +2,6 @@
 
 use super::ops::*;
 use super::points::{Asked, Marking, TracePlan};
-use super::select::Select;
 use super::tree::{Group, Member, Tree, scalar};
 use super::{QueryPlan, guard, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
@@ -241,20 +240,18 @@ impl<'t> Planner<'t> {
                 defs.push(def);
             }
         }
-        // What a tracer is told of a call must be of that call.
-        let memo = !self.trace && defs.iter().any(|d| d.chain.iter().any(|b| b.ops.iter().any(costly)));
         if self.trace {
             let end = self.trace_plan.bodies.len() as u32;
             self.trace_plan.docs.push(bodies..end);
         }
-        let select = self.select(&defs, arity(group) as u32);
         Doc {
             kind: group.kind,
             path: group.path.clone(),
             defs,
             default,
-            memo,
-            select,
+            memo: false,
+            arguments: arity(group) as u32,
+            select: None,
         }
     }
 
@@ -271,21 +268,13 @@ impl<'t> Planner<'t> {
             let end = self.trace_plan.bodies.len() as u32;
             self.trace_plan.views.insert(id, bodies..end);
         }
-        let select = self.select(&defs, bound_count(pattern));
         View {
             doc,
             defs,
             ground: !self.trace && *pattern == Pattern::Bound,
-            select,
+            arguments: bound_count(pattern),
+            select: None,
         }
-    }
-
-    /// How to choose among definitions. Not in traced programs, where a body that is not run would be seen.
-    fn select(&self, defs: &[Def], arguments: u32) -> Option<Select> {
-        if self.trace || !self.rewrites.select {
-            return None;
-        }
-        Select::of(defs, arguments, &self.consts)
     }
 
     fn def(&mut self, doc: DocId, kind: Kind, member: &Member<'t>, last: bool, pattern: Option<&Pattern>) -> Def {
@@ -494,23 +483,6 @@ fn constant_value(group: &Group<'_>) -> Option<Value> {
         Some(t) => constant(t),
         None => Some(Value::Bool(true)),
     }
-}
-
-/// Whether an operation makes remembering a function's answer worth the look into the table.
-fn costly(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Scan { .. }
-            | Op::Comprehension { .. }
-            | Op::Every { .. }
-            | Op::Dynamic { .. }
-            | Op::Package { .. }
-            | Op::With { .. }
-            | Op::Call {
-                callee: Callee::Function(_),
-                ..
-            }
-    ) || matches!(op, Op::Not { block, .. } if block.ops.iter().any(costly))
 }
 
 /// How many arguments a pattern has.

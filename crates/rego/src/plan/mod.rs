@@ -2,14 +2,17 @@
 
 mod body;
 mod guard;
+mod join;
 mod ops;
 mod points;
 mod reads;
 mod select;
 mod term;
+mod tidy;
 mod tree;
 mod visit;
 
+pub(crate) use join::{Join, Key as JoinKey, Step as JoinStep};
 pub(crate) use ops::*;
 pub(crate) use points::{Asked, Point, TracePlan, What};
 pub(crate) use reads::whole;
@@ -19,6 +22,7 @@ use crate::ast::Loc;
 use crate::builtins::Cache;
 use crate::compile::Compiled;
 use crate::error::Error;
+use crate::exec::Kept;
 use crate::program::{CompileOptions, Reads};
 use crate::value::Value;
 
@@ -38,6 +42,10 @@ pub(crate) struct Plan {
     pub(crate) reads: ReadTable,
     /// Compiled patterns of built-ins.
     pub(crate) cache: Cache,
+    /// Loops that look for a value.
+    pub(crate) joins: Vec<Join>,
+    /// Their indexes over base documents.
+    pub(crate) kept: Vec<Kept>,
     /// What a tracer is told; empty unless compiled for tracing.
     pub(crate) trace: TracePlan,
 }
@@ -75,13 +83,20 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
     for (id, group) in tree.groups.iter().enumerate() {
         docs.push(planner.doc(id as DocId, group));
     }
-    let queries = compiled.queries.iter().map(|q| planner.query(q)).collect();
+    let mut queries = compiled.queries.iter().map(|q| planner.query(q)).collect::<Vec<_>>();
     let reads = reads::table(&compiled, &tree);
-    let done = planner.finish();
+    let mut done = planner.finish();
     if !done.errors.is_empty() {
         return Err(done.errors);
     }
     let nodes = std::mem::take(&mut tree.nodes);
+    let plans = tidy::Plans {
+        docs: &mut docs,
+        views: &mut done.views,
+        queries: &mut queries,
+        consts: &done.consts,
+    };
+    let joins = tidy::tidy(plans, options.rewrites, options.trace);
     Ok(Plan {
         consts: done.consts,
         locs: done.locs,
@@ -91,6 +106,8 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
         queries,
         reads,
         cache: Cache::default(),
+        kept: joins.iter().map(|_| Kept::default()).collect(),
+        joins,
         trace: done.trace,
     })
 }

@@ -1,5 +1,6 @@
 //! What a plan is made of: operations over numbered slots, blocks of them, documents made of blocks.
 
+use super::join::Key as JoinKey;
 use super::select::Select;
 use crate::ast::Loc;
 use crate::builtins::{Builtin, Quick};
@@ -106,6 +107,13 @@ pub(crate) enum Op {
         from: Operand,
         key: Option<Slot>,
         value: Slot,
+    },
+    /// Before a loop: runs it and those in it, up to an operation, by an index if there is one.
+    Join {
+        join: u32,
+        from: Operand,
+        key: JoinKey,
+        after: u32,
     },
     /// Two values are equal.
     Same { a: Operand, b: Operand },
@@ -241,6 +249,8 @@ pub(crate) struct Doc {
     pub(crate) default: Option<Def>,
     /// Whether remembering a function's answers is worth it.
     pub(crate) memo: bool,
+    /// How many slots are bound when a definition is asked: the first ones.
+    pub(crate) arguments: u32,
     /// How to find the definitions that can have a value.
     pub(crate) select: Option<Select>,
 }
@@ -252,6 +262,8 @@ pub(crate) struct View {
     pub(crate) defs: Vec<Def>,
     /// The only argument is the whole key: answers may be remembered.
     pub(crate) ground: bool,
+    /// How many slots are bound when a definition is asked: the first ones.
+    pub(crate) arguments: u32,
     /// How to find the definitions that can have a value.
     pub(crate) select: Option<Select>,
 }
