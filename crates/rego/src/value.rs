@@ -7,6 +7,8 @@ use crate::number::Number;
 use smol_str::SmolStr;
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A Rego value.
 #[derive(Clone, Debug)]
@@ -37,6 +39,24 @@ pub struct Object {
 #[derive(Clone, Debug, Default)]
 pub struct Set {
     items: Vec<Value>,
+}
+
+/// Where a key was found in the last objects: most objects that one operation meets are alike. A guess, never more.
+#[derive(Debug, Default)]
+pub(crate) struct Hint(AtomicU32);
+
+impl Hint {
+    /// The bits of the place; those above count changes.
+    const PLACE: u32 = 0xffff;
+    /// After so many changes the place stays: threads shall not fight for it.
+    const CHANGES: u32 = 64;
+
+    fn note(&self, before: u32, at: usize) {
+        let changes = before >> 16;
+        if let (Ok(at), true) = (u16::try_from(at), changes < Self::CHANGES) {
+            self.0.store((changes + 1) << 16 | u32::from(at), Relaxed);
+        }
+    }
 }
 
 /// Up to this many entries a scan over string keys beats a binary search.
@@ -84,25 +104,43 @@ impl Object {
 
     /// The value at a string key.
     pub fn get_str(&self, key: &str) -> Option<&Value> {
+        self.entries.get(self.position(key)?).map(|e| &e.1)
+    }
+
+    /// Where a string key stands.
+    fn position(&self, key: &str) -> Option<usize> {
         if self.entries.len() <= SCAN {
             // Keys of one object seldom share length and last byte, so few are compared whole.
             let last = key.as_bytes().last();
-            let same = |e: &&(Value, Value)| match &e.0 {
+            return self.entries.iter().position(|e| match &e.0 {
                 Value::String(s) => {
                     let bytes = s.as_bytes();
                     bytes.len() == key.len() && bytes.last() == last && bytes == key.as_bytes()
                 }
                 _ => false,
-            };
-            return self.entries.iter().find(same).map(|e| &e.1);
+            });
         }
-        let at = self
-            .entries
+        self.entries
             .binary_search_by(|e| match &e.0 {
                 Value::String(s) => s.as_str().cmp(key),
                 other => other.rank().cmp(&Value::STRING_RANK),
             })
-            .ok()?;
+            .ok()
+    }
+
+    /// [`Object::get`] that looks first where the key was found before.
+    pub(crate) fn get_near(&self, key: &Value, hint: &Hint) -> Option<&Value> {
+        let Value::String(name) = key else {
+            return self.get(key);
+        };
+        let before = hint.0.load(Relaxed);
+        if let Some((Value::String(k), value)) = self.entries.get((before & Hint::PLACE) as usize)
+            && k.as_str() == name.as_str()
+        {
+            return Some(value);
+        }
+        let at = self.position(name)?;
+        hint.note(before, at);
         self.entries.get(at).map(|e| &e.1)
     }
 

@@ -3,7 +3,7 @@
 //! `tests/opa/export` writes the cases; their path is `REGENT_OPA_CASES` or `target/opa-cases.jsonl`. Without the file
 //! nothing runs, and the reason is printed. Arguments after `--`: words that the case's `version/folder/note` must
 //! contain; `-v` shows what was wanted and given; `--parse` judges only the parser; `--strict` fails on any difference, or
-//! when more than 2 % are refused.
+//! when more than 2 % are refused. With `REGENT_NO_REWRITES` set nothing is rewritten for speed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,9 @@
 )]
 
 use regent_rego::ast::{Module, RegoVersion, TermValue};
-use regent_rego::{Code, CompileOptions, Context, Error, Limits, QuerySource, Value, compile, json, parse, print};
+use regent_rego::{
+    Code, CompileOptions, Context, Error, Limits, QuerySource, Rewrites, Value, compile, json, parse, print,
+};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -189,7 +191,12 @@ fn evaluate(case: &Case, modules: Vec<Module>, body: Vec<regent_rego::ast::Expr>
         package: Vec::new(),
         imports: Vec::new(),
     };
-    let (program, entries) = match compile(modules, vec![source], &CompileOptions::default()) {
+    let plain = std::env::var_os("REGENT_NO_REWRITES").is_some();
+    let options = CompileOptions {
+        rewrites: if plain { Rewrites::NONE } else { Rewrites::ALL },
+        ..CompileOptions::default()
+    };
+    let (program, entries) = match compile(modules, vec![source], &options) {
         Ok(done) => done,
         Err(errors) => return compile_error(&errors),
     };

@@ -152,6 +152,11 @@ pub(crate) fn bytes<'a>(args: &[&'a Value], place: usize) -> Result<std::borrow:
 /// Accounts for a value written out `times` times, while walking it: a value of shared parts may be far longer written
 /// than it is in memory.
 pub(crate) fn charge_text(host: &mut dyn Host, value: &Value, times: usize) -> Result<(), Failure> {
+    // Nearly all values are small.
+    let mut room = CHUNK;
+    if times == 1 && fits(value, &mut room) {
+        return host.charge(CHUNK - room);
+    }
     let mut pending = 0;
     charge_part(host, value, times, &mut pending)?;
     host.charge(pending)
@@ -159,6 +164,26 @@ pub(crate) fn charge_text(host: &mut dyn Host, value: &Value, times: usize) -> R
 
 /// What is gathered before the host is told.
 const CHUNK: usize = 16 << 10;
+
+/// Takes a value's text out of the room; false when there is not enough.
+fn fits(value: &Value, room: &mut usize) -> bool {
+    let own = match value {
+        Value::String(s) => s.len(),
+        Value::Number(Number::Text(d)) => d.text().len(),
+        Value::Number(Number::Int(_)) => 12,
+        _ => 0,
+    };
+    match room.checked_sub(own + 8) {
+        Some(left) => *room = left,
+        None => return false,
+    }
+    match value {
+        Value::Array(items) => items.iter().all(|v| fits(v, room)),
+        Value::Set(items) => items.iter().all(|v| fits(v, room)),
+        Value::Object(o) => o.iter().all(|(k, v)| fits(k, room) && fits(v, room)),
+        _ => true,
+    }
+}
 
 fn charge_part(host: &mut dyn Host, value: &Value, times: usize, pending: &mut usize) -> Result<(), Failure> {
     let own = match value {

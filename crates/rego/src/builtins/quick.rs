@@ -10,6 +10,8 @@ pub(crate) enum Short<'a> {
     Is(&'a Value),
     /// This integer.
     Int(i64),
+    /// This value, of bounded size.
+    Made(Value),
     /// The text that was written.
     Text,
     /// The long way has to be gone.
@@ -21,6 +23,8 @@ pub(crate) type Quick = for<'a> fn(&[&'a Value], &mut String) -> Short<'a>;
 
 /// Longer texts are made the long way, where they are charged before they are made.
 const LONG: usize = 4 << 10;
+/// Room for a text at first.
+const ROOM: usize = 256;
 
 /// The short way of a built-in, if it has one.
 pub(crate) fn quick(name: &str) -> Option<Quick> {
@@ -44,6 +48,7 @@ pub(crate) fn quick(name: &str) -> Option<Quick> {
         "plus" => |a, _| plus(a),
         "concat" => concat,
         "sprintf" => sprintf,
+        "units.parse" => |a, _| units_parse(a),
         "lower" => |a, _| unchanged(a, |b| !b.is_ascii_uppercase()),
         "upper" => |a, _| unchanged(a, |b| !b.is_ascii_lowercase()),
         "trim_prefix" => |a, _| uncut(a, |s, t| !s.starts_with(t)),
@@ -168,6 +173,7 @@ fn concat<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
         Value::Set(s) => s.items(),
         _ => return Short::No,
     };
+    out.reserve(ROOM);
     for (i, item) in items.iter().enumerate() {
         let Value::String(s) = item else {
             return Short::No;
@@ -188,6 +194,7 @@ fn sprintf<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
     let [Value::String(format), Value::Array(values)] = args else {
         return Short::No;
     };
+    out.reserve(ROOM);
     let mut values = values.iter();
     let mut rest = format.as_str();
     while let Some((text, verb)) = rest.split_once('%') {
@@ -216,4 +223,37 @@ fn sprintf<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
     }
     out.push_str(rest);
     Short::Text
+}
+
+/// Plain amounts with the usual units.
+fn units_parse<'a>(args: &[&'a Value]) -> Short<'a> {
+    let [Value::String(text)] = args else {
+        return Short::No;
+    };
+    let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    let Some((digits, unit)) = text.split_at_checked(end) else {
+        return Short::No;
+    };
+    if digits.len() > 12 {
+        return Short::No;
+    }
+    let Ok(n) = digits.parse::<i64>() else {
+        return Short::No;
+    };
+    let factor = match unit {
+        "" => 1,
+        // Ten decimals, as all that is no integer.
+        "m" if (1..1_000_000).contains(&n) => {
+            let text = format!("{}.{:03}0000000", n / 1000, n % 1000);
+            return Short::Made(Value::Number(crate::Number::from_valid(&text)));
+        }
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return Short::No,
+    };
+    n.checked_mul(factor).map_or(Short::No, Short::Int)
 }

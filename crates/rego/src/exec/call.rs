@@ -25,6 +25,7 @@ impl<'a> Exec<'a> {
         let value = match quick(few.get(..args.len()).unwrap_or_default(), &mut self.text) {
             Short::Is(value) => value,
             Short::Int(i) => self.integer(i)?,
+            Short::Made(value) => self.keep(value)?,
             Short::Text => {
                 self.account(self.text.len())?;
                 self.keep(Value::string(&self.text))?

@@ -18,7 +18,7 @@ mod with;
 
 use crate::ast::Loc;
 use crate::error::{Code, Error};
-use crate::plan::{Block, Compare, Op, Operand, Plan, Slot, Source};
+use crate::plan::{Block, Compare, Hints, Op, Operand, Plan, Slot, Source};
 use crate::program::{Context, Target};
 use crate::value::Value;
 use frame::Frame;
@@ -358,7 +358,7 @@ impl<'a> Exec<'a> {
     #[inline(always)]
     fn test(&mut self, op: &'a Op) -> bool {
         match op {
-            Op::Path { from, keys, to } => self.path(*from, keys, *to),
+            Op::Path { from, keys, hints, to } => self.path(*from, keys, hints, *to),
             Op::Step { from, key, to } => {
                 let (from, key) = (self.get(*from), self.get(*key));
                 let found = from.lookup(key);
@@ -383,7 +383,7 @@ impl<'a> Exec<'a> {
         }
     }
 
-    fn path(&mut self, from: Source, keys: &[Value], to: Slot) -> bool {
+    fn path(&mut self, from: Source, keys: &[Value], hints: &Hints, to: Slot) -> bool {
         let start = match from {
             Source::At(operand) => Some(self.get(operand)),
             Source::Input => self.frame().input,
@@ -393,7 +393,13 @@ impl<'a> Exec<'a> {
                 return self.set_if(to, found);
             }
         };
-        let found = start.and_then(|v| keys.iter().try_fold(v, |v, k| v.lookup(k)));
+        let mut steps = keys.iter().zip(&hints.0);
+        let found = start.and_then(|v| {
+            steps.try_fold(v, |v, (key, hint)| match v {
+                Value::Object(o) => o.get_near(key, hint),
+                other => other.lookup(key),
+            })
+        });
         self.set_if(to, found)
     }
 

@@ -119,7 +119,7 @@ fn found(ops: &[Op], start: usize, functions: &Functions<'_>) -> Option<Found> {
     );
     for (place, op) in ops.iter().enumerate().skip(start + 1) {
         match op {
-            Op::Path { from, keys, to } => match from {
+            Op::Path { from, keys, to, .. } => match from {
                 Source::At(Operand::Slot(s)) if ways.contains_key(s) => {
                     let way = ways.get(s)?.then(Step::Keys(keys.clone()));
                     ways.insert(*to, way);

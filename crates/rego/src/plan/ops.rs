@@ -4,7 +4,7 @@ use super::join::Key as JoinKey;
 use super::select::Select;
 use crate::ast::Loc;
 use crate::builtins::{Builtin, Quick};
-use crate::value::Value;
+use crate::value::{Hint, Value};
 
 /// Where an operation finds a value that is there for sure: everything undefined has left the block before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,11 +95,26 @@ pub(crate) enum Replacement {
     Call(Callee),
 }
 
+/// Where the keys of a path were found last.
+#[derive(Debug)]
+pub(crate) struct Hints(pub(crate) Box<[Hint]>);
+
+impl Hints {
+    pub(super) fn of(keys: &[Value]) -> Hints {
+        Hints(keys.iter().map(|_| Hint::default()).collect())
+    }
+}
+
 /// An operation. All but the iterating ones either go on with the next or leave the block.
 #[derive(Debug)]
 pub(crate) enum Op {
     /// Follows constant keys.
-    Path { from: Source, keys: Box<[Value]>, to: Slot },
+    Path {
+        from: Source,
+        keys: Box<[Value]>,
+        hints: Hints,
+        to: Slot,
+    },
     /// Follows one key.
     Step { from: Operand, key: Operand, to: Slot },
     /// Iterates a collection.

@@ -94,7 +94,7 @@ fn tests(def: &Def, arguments: u32, consts: &[Value]) -> Vec<(Place, Value)> {
     };
     for op in ops {
         match op {
-            Op::Path { from, keys, to } => {
+            Op::Path { from, keys, to, .. } => {
                 let start = match from {
                     Source::At(Operand::Slot(s)) => place(&known, *s),
                     Source::Input => Some(Place {

@@ -90,17 +90,18 @@ impl<'t> Scope<'_, 't> {
         self.settle(from, &mut keys)
     }
 
+    fn path(&mut self, from: Source, keys: Box<[Value]>, to: Slot) {
+        let hints = Hints::of(&keys);
+        self.ops.push(Op::Path { from, keys, hints, to });
+    }
+
     fn settle(&mut self, from: Source, keys: &mut Vec<Value>) -> Operand {
         if let (Source::At(operand), true) = (from, keys.is_empty()) {
             return operand;
         }
         let to = self.slot();
         self.looks(from, keys, to);
-        self.ops.push(Op::Path {
-            from,
-            keys: std::mem::take(keys).into(),
-            to,
-        });
+        self.path(from, std::mem::take(keys).into(), to);
         Operand::Slot(to)
     }
 
@@ -437,11 +438,7 @@ impl<'t> Scope<'_, 't> {
                     }
                     let to = self.slot();
                     self.looks(Source::At(v), &[Value::from(i as i64)], to);
-                    self.ops.push(Op::Path {
-                        from: Source::At(v),
-                        keys: Box::new([Value::from(i as i64)]),
-                        to,
-                    });
+                    self.path(Source::At(v), Box::new([Value::from(i as i64)]), to);
                     queue.insert(i.min(queue.len()), (Side::Value(Operand::Slot(to)), Side::Term(item)));
                 }
                 true
@@ -466,11 +463,7 @@ impl<'t> Scope<'_, 't> {
                     let Some(key) = constant(k) else { continue };
                     let to = self.slot();
                     self.looks(Source::At(v), std::slice::from_ref(&key), to);
-                    self.ops.push(Op::Path {
-                        from: Source::At(v),
-                        keys: Box::new([key]),
-                        to,
-                    });
+                    self.path(Source::At(v), Box::new([key]), to);
                     queue.insert(i.min(queue.len()), (Side::Value(Operand::Slot(to)), Side::Term(item)));
                 }
                 true
