@@ -4,7 +4,7 @@
 //! be noticed. How indexes are kept: `exec/join.rs`.
 
 use super::ops::*;
-use super::tidy::{Nature, nature, writes};
+use super::tidy::{Nature, REACH, nature, writes};
 use crate::value::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -104,7 +104,7 @@ fn found(ops: &[Op], start: usize, functions: &Functions<'_>) -> Option<Found> {
     let Some(Op::Scan { from, value, key }) = ops.get(start) else {
         return None;
     };
-    let kept = kept(ops.get(..start)?, *from);
+    let kept = kept(ops.get(start.saturating_sub(REACH)..start)?, *from);
     let mut ways: FxHashMap<Slot, Way> = FxHashMap::default();
     let mut written: FxHashSet<Slot> = FxHashSet::default();
     let mut outside: FxHashMap<Slot, (Source, Box<[Value]>)> = FxHashMap::default();
@@ -117,7 +117,7 @@ fn found(ops: &[Op], start: usize, functions: &Functions<'_>) -> Option<Found> {
             loops: vec![start],
         },
     );
-    for (place, op) in ops.iter().enumerate().skip(start + 1) {
+    for (place, op) in ops.iter().enumerate().skip(start + 1).take(REACH) {
         match op {
             Op::Path { from, keys, to, .. } => match from {
                 Source::At(Operand::Slot(s)) if ways.contains_key(s) => {

@@ -32,6 +32,11 @@ pub(crate) struct Select {
     pub(crate) others: Box<[u32]>,
 }
 
+/// So many places are compared at most, so that thousands of definitions do not take the square.
+const PLACES: usize = 32;
+/// A table has at most so many entries for definitions that stand in each of its lists.
+const ENTRIES: usize = 1 << 14;
+
 impl Select {
     /// Of definitions whose first slots are the arguments; `None` where there is nothing to choose by.
     pub(super) fn of(defs: &[Def], arguments: u32, consts: &[Value]) -> Option<Select> {
@@ -42,8 +47,10 @@ impl Select {
         // The place that most definitions test; of equals the first met.
         let mut counts: Vec<(&Place, usize)> = Vec::new();
         for (place, _) in tests.iter().flatten() {
+            let full = counts.len() >= PLACES;
             match counts.iter_mut().find(|c| c.0 == place) {
                 Some(c) => c.1 += 1,
+                None if full => {}
                 None => counts.push((place, 1)),
             }
         }
@@ -51,29 +58,28 @@ impl Select {
         if count < 2 {
             return None;
         }
-        let wanted: Vec<Option<&Value>> = tests
-            .iter()
-            .map(|t| t.iter().find(|t| t.0 == *place).map(|t| &t.1))
-            .collect();
-        let mut by: FxHashMap<Value, Box<[u32]>> = FxHashMap::default();
-        for value in wanted.iter().flatten() {
-            if !by.contains_key(*value) {
-                let fits = |w: &Option<&Value>| w.is_none_or(|w| w == *value);
-                by.insert((*value).clone(), numbers(&wanted, fits));
+        let mut tested: FxHashMap<&Value, Vec<u32>> = FxHashMap::default();
+        let mut others: Vec<u32> = Vec::new();
+        for (i, test) in tests.iter().enumerate() {
+            match test.iter().find(|t| t.0 == *place) {
+                Some((_, value)) => tested.entry(value).or_default().push(i as u32),
+                None => others.push(i as u32),
             }
         }
-        let others = numbers(&wanted, |w| w.is_none());
+        if others.len().saturating_mul(tested.len()) > ENTRIES {
+            return None;
+        }
+        let by = tested.into_iter().map(|(value, mut numbers)| {
+            numbers.extend(&others);
+            numbers.sort_unstable();
+            (value.clone(), numbers.into())
+        });
         Some(Select {
+            by: by.collect(),
             place: place.clone(),
-            by,
-            others,
+            others: others.into(),
         })
     }
-}
-
-fn numbers(wanted: &[Option<&Value>], fits: impl Fn(&Option<&Value>) -> bool) -> Box<[u32]> {
-    let all = wanted.iter().enumerate();
-    all.filter(|(_, w)| fits(w)).map(|(i, _)| i as u32).collect()
 }
 
 /// The comparisons with constants that stand before anything that could be noticed if it were not run.

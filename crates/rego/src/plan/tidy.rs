@@ -368,12 +368,15 @@ fn movable(op: &Op, functions: &impl Fn(DocId) -> Nature) -> bool {
     }
 }
 
+/// So far an operation looks for a loop to leave, so that long bodies do not take the square.
+pub(super) const REACH: usize = 128;
+
 /// Before the outermost loop that an operation can leave.
 fn place(done: &[Op], op: &Op, functions: &impl Fn(DocId) -> Nature) -> usize {
     let mut needed = Vec::new();
     reads(op, &mut |s| needed.push(s));
     let mut at = done.len();
-    for (i, before) in done.iter().enumerate().rev() {
+    for (i, before) in done.iter().enumerate().rev().take(REACH) {
         let mut needs = false;
         writes(before, &mut |s| needs |= needed.contains(&s));
         if needs || nature(before, functions) != Nature::Total {
