@@ -69,6 +69,8 @@ pub struct PolicySet {
     expansions: Vec<Expansion>,
     exclusions: Exclusions,
     reads_inventory: bool,
+    /// Asked at every review.
+    judges_workloads: bool,
 }
 
 /// A constraint with what it runs, or a package of plain Rego.
@@ -129,6 +131,7 @@ impl PolicySet {
         problems.sort_by(|a, b| (&a.file, a.line, a.column, &a.message).cmp(&(&b.file, b.line, b.column, &b.message)));
         let set = PolicySet {
             revision: bundle.revision().into(),
+            judges_workloads: policies.iter().any(|p| p.constraint.workloads),
             index: Index::build(policies.iter().map(|p| p.constraint.matching.as_ref())),
             templates,
             policies,
@@ -157,6 +160,7 @@ impl PolicySet {
         }];
         PolicySet {
             revision: Arc::default(),
+            judges_workloads: policies.iter().any(|p| p.constraint.workloads),
             index: Index::build(policies.iter().map(|p| p.constraint.matching.as_ref())),
             templates: BTreeMap::from([(template.outline.kind.to_lowercase(), template)]),
             policies,
@@ -228,7 +232,7 @@ impl PolicySet {
 
     /// Whether any constraint asks for the Pods that workloads imply.
     pub fn judges_workloads(&self) -> bool {
-        self.policies.iter().any(|p| p.constraint.workloads)
+        self.judges_workloads
     }
 
     pub(crate) fn policies(&self) -> &[Policy] {
