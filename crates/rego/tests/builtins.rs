@@ -77,7 +77,7 @@ fn short_call(name: &str, args: &[Value]) -> String {
     if let Some(name) = name.strip_suffix("[0]") {
         let text = call(&mut host, name, args);
         return match text.starts_with('[') {
-            true => operands(&text).first().map_or(text, |first| value_text::text(first)),
+            true => operands(&text).first().map_or(text, value_text::text),
             false => text,
         };
     }
