@@ -87,7 +87,7 @@ pub(crate) fn ask<'l>(
 
 /// Runs the evaluator so that a fault of its own is an error like any other and ends nothing but this evaluation. What
 /// it works on is not changed by it, so nothing half-done is left behind.
-fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let message = "the evaluator failed; this is a fault of Regent, please report it with the policy";
         Err(Error::new(Code::Internal, &Loc::default(), message))

@@ -133,19 +133,19 @@ fn sort(decision: &mut Decision) {
 }
 
 /// An implied object, as it is judged.
-struct ImpliedReview {
-    review: Review,
-    generated: Generated,
+pub(crate) struct ImpliedReview {
+    pub(crate) review: Review,
+    pub(crate) generated: Generated,
     /// Put before messages.
-    prefix: String,
+    pub(crate) prefix: String,
     /// Takes the place of a constraint's own action; empty: it does not.
     action: String,
     /// Judged by every constraint, not only by those that ask for workloads.
-    for_all: bool,
+    pub(crate) for_all: bool,
 }
 
 /// What a review implies: by ExpansionTemplates, and by the built-in paths where those made no Pod of it.
-fn implied(
+pub(crate) fn implied(
     policies: &PolicySet,
     review: &Review,
     inventory: &Inventory,
@@ -201,7 +201,7 @@ fn implied(
 }
 
 /// The Namespace of a review: its own, or the inventory's by the request's namespace.
-fn namespace_of<'a>(review: &'a Review, inventory: &'a Inventory) -> Option<&'a Value> {
+pub(crate) fn namespace_of<'a>(review: &'a Review, inventory: &'a Inventory) -> Option<&'a Value> {
     review.namespace.as_ref().or_else(|| match review.namespace_name() {
         "" => None,
         name => inventory.namespace(name),
@@ -278,12 +278,7 @@ impl<'a> Run<'a> {
                 Err(message) => self.fail(policy, Some(rule), actions, implied, message),
                 Ok(outcome) => {
                     self.decision.prints.extend(outcome.prints);
-                    let found = if rule.action.is_some() {
-                        plain(outcome.value)
-                    } else {
-                        violations(outcome.value)
-                    };
-                    match found {
+                    match findings(rule, outcome.value) {
                         Err(why) => self.fail(policy, Some(rule), actions, implied, why),
                         Ok(found) => {
                             for (message, details) in found {
@@ -402,7 +397,7 @@ fn mends(review: &Review) -> bool {
 }
 
 /// Whether a template is for the operation; only the webhook asks.
-fn handles(policy: &Policy, review: &Review, point: &str) -> bool {
+pub(crate) fn handles(policy: &Policy, review: &Review, point: &str) -> bool {
     point != POINT_WEBHOOK || policy.template.as_ref().is_none_or(|t| t.handles(&review.operation))
 }
 
@@ -424,7 +419,25 @@ fn outcome(
 }
 
 /// A finding: its message and details.
-type Finding = (String, Value);
+pub(crate) type Finding = (String, Value);
+
+/// What the value of a policy's rule says.
+fn findings(rule: &Rule, value: Option<Value>) -> Result<Vec<Finding>, String> {
+    match rule.action {
+        Some(_) => plain(value),
+        None => violations(value),
+    }
+}
+
+/// What a part of that value says: a member of a set, or what one body gave.
+pub(crate) fn findings_in(rule: &Rule, value: &Value) -> Vec<Finding> {
+    let whole = match value {
+        Value::Set(_) => value.clone(),
+        member if rule.action.is_none() => Value::set(vec![member.clone()]),
+        other => other.clone(),
+    };
+    findings(rule, Some(whole)).unwrap_or_default()
+}
 
 /// What Gatekeeper reads from `violation`: of every member `msg` and `details`, those without `msg` are none, and what
 /// is the same twice is once.
@@ -487,68 +500,4 @@ fn plain(value: Option<Value>) -> Result<Vec<Finding>, String> {
         }
     }
     Ok(out)
-}
-
-/// What one constraint had to do with a review.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explained {
-    /// Kind of the constraint.
-    pub constraint_kind: String,
-    /// Name of the constraint.
-    pub constraint_name: String,
-    /// Set for an implied object.
-    pub generated: Option<Generated>,
-    /// Whether it applies.
-    pub matched: bool,
-    /// Why not, or which criterion could not be decided; empty when it simply applies.
-    pub reason: String,
-}
-
-/// For every constraint, whether it applies to a review (and to what that implies) and why not. Sorted by object, kind
-/// and name.
-pub fn explain(
-    policies: &PolicySet,
-    review: &Review,
-    inventory: &Inventory,
-    options: &EvaluateOptions<'_>,
-) -> Vec<Explained> {
-    let mut out = Vec::new();
-    let mut one = |review: &Review, implied: Option<&ImpliedReview>| {
-        let namespace = namespace_of(review, inventory);
-        for policy in policies.policies() {
-            let (matched, reason) = if implied.is_some_and(|i| !i.for_all && !policy.constraint.workloads) {
-                (
-                    false,
-                    format!(
-                        "does not ask for implied Pods (annotation {})",
-                        crate::constraint::WORKLOADS
-                    ),
-                )
-            } else if !handles(policy, review, options.point) {
-                (false, format!("its template is not for operation {}", review.operation))
-            } else if policy.constraint.actions(options.point).is_none() {
-                (false, format!("not enforced at {}", options.point))
-            } else {
-                match matching::matches(policy.constraint.matching.as_ref(), review, namespace) {
-                    Verdict::Matches => (true, String::new()),
-                    Verdict::Differs(criterion) => (false, format!("spec.match.{criterion} does not match")),
-                    Verdict::Unknown(why) => (true, format!("unable to match constraints: {why}")),
-                }
-            };
-            out.push(Explained {
-                constraint_kind: policy.constraint.kind.clone(),
-                constraint_name: policy.constraint.name.clone(),
-                generated: implied.map(|i| i.generated.clone()),
-                matched,
-                reason,
-            });
-        }
-    };
-    one(review, None);
-    if options.expand
-        && let Ok(list) = implied(policies, review, inventory, options)
-    {
-        list.iter().for_each(|i| one(&i.review, Some(i)));
-    }
-    out
 }

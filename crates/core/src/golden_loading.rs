@@ -19,7 +19,13 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 fn load(inputs: &[Value]) -> Result<Vec<Constraint>, String> {
     let mut outlines: Vec<(String, Outline)> = Vec::new();
     for input in inputs.iter().filter(|i| classify(i) == Class::Template) {
-        let template = Template::read(input, &CompileOptions::default()).map_err(|e| e.message)?;
+        let template = Template::read(
+            input,
+            &"template.yaml".into(),
+            &crate::manifest::Places::default(),
+            &CompileOptions::default(),
+        )
+        .map_err(|e| e.message)?;
         let outline = template.outline;
         outlines.push((object::name(input).to_owned(), outline));
     }

@@ -19,6 +19,8 @@
 mod index;
 mod object;
 mod plain;
+mod secrets;
+mod traced;
 
 pub mod manifest;
 
@@ -39,6 +41,8 @@ mod ask;
 pub mod coverage;
 pub mod decision;
 pub mod evaluate;
+pub mod explain;
+pub mod places;
 
 pub mod suite;
 pub mod vetting;
@@ -46,7 +50,8 @@ pub mod vetting;
 pub use ask::Engine;
 pub use bundle::Bundle;
 pub use decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
-pub use evaluate::{EvaluateOptions, evaluate, explain};
+pub use evaluate::{EvaluateOptions, evaluate};
+pub use explain::explain;
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};
 pub use review::{Review, Source};

@@ -269,6 +269,23 @@ pub fn matches(criteria: Option<&Match>, review: &Review, namespace: Option<&Val
     })
 }
 
+/// Every criterion of a `match` on an object: its name, and whether it holds.
+pub(crate) fn each(
+    criteria: &Match,
+    review: &Review,
+    object: &Value,
+    namespace: Option<&Value>,
+) -> Vec<(&'static str, Result<bool, String>)> {
+    let subject = Subject {
+        object,
+        gvk: Gvk::of(object),
+        namespace,
+        source: review.source,
+    };
+    let told = |(name, criterion): (&'static str, Criterion)| (name, criterion(criteria, &subject));
+    CRITERIA.into_iter().map(told).collect()
+}
+
 fn matches_one(criteria: &Match, subject: &Subject<'_>) -> Verdict {
     for (what, criterion) in CRITERIA {
         match criterion(criteria, subject) {

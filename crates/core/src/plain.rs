@@ -31,6 +31,8 @@ pub(crate) struct Plain {
 #[derive(Debug)]
 pub(crate) struct PlainRule {
     pub(crate) action: Action,
+    /// Below `data`.
+    pub(crate) path: Vec<String>,
     pub(crate) entry: Entry,
     pub(crate) reads: Reads,
 }
@@ -97,6 +99,7 @@ pub(crate) fn compile(files: &[RegoFile], options: &CompileOptions, problems: &m
             let entry = program.document(&[&path[..], &[rule]].concat());
             PlainRule {
                 action: if *rule == "warn" { Action::Warn } else { package.action },
+                path: [&package.path[..], &[(*rule).to_owned()]].concat(),
                 entry,
                 reads: program.reads(entry),
             }

@@ -11,6 +11,7 @@ use crate::object::{self, Gvk, quote};
 use crate::plain;
 use crate::review::Review;
 use crate::template::{LoadError, Outline, Template};
+use crate::traced::Traced;
 use regent_rego::{Entry, Program, Reads, Value};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct CompileOptions {
     pub validate_actions: bool,
     /// Keep what a second evaluator needs (more memory); see [`crate::EvaluateOptions::second`].
     pub second_opinion: bool,
+    /// Compile for tracing (slower).
+    pub trace: bool,
 }
 
 impl Default for CompileOptions {
@@ -40,6 +43,7 @@ impl Default for CompileOptions {
             print: false,
             validate_actions: true,
             second_opinion: false,
+            trace: false,
         }
     }
 }
@@ -85,6 +89,7 @@ pub(crate) struct Policy {
     pub(crate) broken: Option<String>,
     /// Its place among [`PolicySet::constraints`].
     pub(crate) index: u32,
+    pub(crate) traced: Option<Arc<Traced>>,
     file: Arc<str>,
     line: u32,
 }
@@ -93,6 +98,8 @@ pub(crate) struct Policy {
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) entry: Entry,
+    /// Its path below `data`.
+    pub(crate) path: Vec<String>,
     /// Plain Rego says by its rule's name what a violation leads to; a constraint by its enforcement action.
     pub(crate) action: Option<Action>,
 }
@@ -118,9 +125,10 @@ impl PolicySet {
         let mut policies = load_constraints(bundle, &templates, options, &mut problems);
         let (program, packages) = plain::compile(&bundle.rego, options, &mut problems);
         if let Some(program) = program {
+            let traced = Arc::new(Traced::of_plain(bundle.rego.clone(), options));
             for package in packages {
                 reads_inventory |= package.rules.iter().any(|r| self::reads_inventory(&r.reads));
-                policies.push(plain_policy(package, &program));
+                policies.push(plain_policy(package, &program, &traced));
             }
         }
         policies.sort_by(|a, b| key(&a.constraint).cmp(&key(&b.constraint)));
@@ -149,10 +157,8 @@ impl PolicySet {
             constraint,
             program: Some(template.program.clone()),
             broken: None,
-            rules: vec![Rule {
-                entry: template.entry,
-                action: None,
-            }],
+            rules: vec![template_rule(&template)],
+            traced: Some(template.traced.clone()),
             template: Some(template.clone()),
             index: 0,
             file: Arc::default(),
@@ -239,6 +245,14 @@ impl PolicySet {
         &self.policies
     }
 
+    /// The constraint of a kind and name.
+    pub(crate) fn policy(&self, kind: &str, name: &str) -> Option<&Policy> {
+        let at = self
+            .policies
+            .binary_search_by(|p| key(&p.constraint).cmp(&(kind, name)));
+        self.policies.get(at.ok()?)
+    }
+
     /// Policies that can match a review, in order of kind and name.
     pub(crate) fn candidates<'a>(
         &'a self,
@@ -305,10 +319,8 @@ fn load_constraints(
                     constraint,
                     program: Some(template.program.clone()),
                     broken: None,
-                    rules: vec![Rule {
-                        entry: template.entry,
-                        action: None,
-                    }],
+                    rules: vec![template_rule(template)],
+                    traced: Some(template.traced.clone()),
                     template: Some(template.clone()),
                     index: 0,
                     file: item.file.clone(),
@@ -333,6 +345,7 @@ fn load_constraints(
                     rules: Vec::new(),
                     broken: Some(broken),
                     index: 0,
+                    traced: None,
                     template: None,
                     file: item.file.clone(),
                     line: item.document.places.find(&[]).0,
@@ -382,9 +395,19 @@ fn load_expansions(bundle: &Bundle, problems: &mut Vec<Problem>) -> Vec<Expansio
     out
 }
 
-fn plain_policy(package: plain::Plain, program: &Arc<Program>) -> Policy {
+/// What a constraint asks its template.
+fn template_rule(template: &Template) -> Rule {
+    Rule {
+        entry: template.entry,
+        path: vec!["template".to_owned(), "violation".to_owned()],
+        action: None,
+    }
+}
+
+fn plain_policy(package: plain::Plain, program: &Arc<Program>, traced: &Arc<Traced>) -> Policy {
     let rules = package.rules.iter().map(|rule| Rule {
         entry: rule.entry,
+        path: rule.path.clone(),
         action: Some(rule.action),
     });
     let action = package.rules.first().map_or(Action::Deny, |r| r.action);
@@ -403,6 +426,7 @@ fn plain_policy(package: plain::Plain, program: &Arc<Program>) -> Policy {
         program: Some(program.clone()),
         broken: None,
         index: 0,
+        traced: Some(traced.clone()),
         file: package.file.into(),
         line: package.line,
     }

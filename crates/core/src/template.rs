@@ -6,15 +6,17 @@ mod definition;
 mod rego;
 
 use crate::bundle::Item;
+use crate::manifest::Places;
 use crate::object::{self, Gvk, go_type, go_value, quote};
 use crate::policy_set::CompileOptions;
 use crate::schema::{self, Schema, aggregate};
+use crate::traced::Traced;
 use regent_rego::ast::Loc;
 use regent_rego::{Entry, Program, Reads, Value};
 use std::sync::Arc;
 
 pub use definition::definition;
-pub(crate) use rego::{compile_options, ref_text, walk_refs};
+pub(crate) use rego::{compile_options, modules, ref_text, walk_refs};
 
 /// Gatekeeper's one target.
 pub(crate) const TARGET: &str = "admission.k8s.gatekeeper.sh";
@@ -35,6 +37,7 @@ pub struct Template {
     pub reads: Reads,
     /// The document it was read from.
     pub(crate) document: Value,
+    pub(crate) traced: Arc<Traced>,
 }
 
 /// What the constraints of a template look like; all of it but the Rego.
@@ -108,10 +111,23 @@ impl LoadError {
 }
 
 /// The Rego of a template as its document has it, with the path of each text.
+#[derive(Debug)]
 pub(crate) struct Sources {
     pub(crate) main: (String, Vec<String>),
     pub(crate) libs: Vec<(String, Vec<String>)>,
     pub(crate) v1: bool,
+}
+
+impl Sources {
+    /// Path and text of a module, by the name it is compiled under.
+    pub(crate) fn text(&self, module: &str) -> Option<(&[String], &str)> {
+        if module == "template" {
+            return Some((&self.main.1, &self.main.0));
+        }
+        let index = module.strip_prefix("libs[\"lib_")?.strip_suffix("\"]")?;
+        let (text, path) = self.libs.get(index.parse::<usize>().ok()?)?;
+        Some((path, text))
+    }
 }
 
 impl Template {
@@ -120,14 +136,20 @@ impl Template {
     /// # Errors
     /// The first thing that Gatekeeper would complain of.
     pub fn load(item: &Item, options: &CompileOptions) -> Result<Template, LoadError> {
-        Template::read(&item.document.value, options)
+        let document = &item.document;
+        Template::read(&document.value, &item.file, &document.places, options)
     }
 
-    /// The same from the document's value.
+    /// The same from a document's value, with its file and places.
     ///
     /// # Errors
     /// The first thing that Gatekeeper would complain of.
-    pub fn read(document: &Value, options: &CompileOptions) -> Result<Template, LoadError> {
+    pub fn read(
+        document: &Value,
+        file: &Arc<str>,
+        places: &Places,
+        options: &CompileOptions,
+    ) -> Result<Template, LoadError> {
         let (outline, target) = Outline::read(document)?;
         let sources = sources(target)?;
         let compiled = rego::compile(&sources, options)?;
@@ -145,6 +167,7 @@ impl Template {
             entry: compiled.entry,
             reads: compiled.reads,
             document: document.clone(),
+            traced: Arc::new(Traced::of_template(sources, file.clone(), places.clone(), options)),
         })
     }
 

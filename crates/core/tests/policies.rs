@@ -220,7 +220,7 @@ fn templates_for_operations_and_explanations() {
             point,
             ..EvaluateOptions::default()
         };
-        explain(&policies, &review, &Inventory::default(), &options)[0]
+        explain(&policies, &review, &Inventory::default(), &options, &|_, _| true)[0]
             .reason
             .clone()
     };

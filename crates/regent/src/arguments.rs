@@ -262,9 +262,9 @@ pub(crate) enum EvalFormat {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) judging: Judging,
-    /// Only objects KIND/NAME, KIND/NAMESPACE/NAME or NAME
-    #[arg(value_name = "OBJECT")]
-    pub(crate) object: Option<String>,
+    /// Only objects (KIND/NAME, KIND/NAMESPACE/NAME, NAME) and constraints (KIND/NAME, NAME) called so
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     /// Format
     #[arg(short, long, value_enum, default_value_t = ExplainFormat::Text)]
     pub(crate) output: ExplainFormat,

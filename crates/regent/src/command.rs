@@ -4,7 +4,7 @@ mod bench;
 mod bundle;
 mod check;
 mod eval;
-mod explain;
+pub(crate) mod explain;
 mod library;
 mod serve;
 pub(crate) mod verify;

@@ -7,6 +7,7 @@ use crate::progress::Progress;
 use crate::report::{At, Finding, ObjectName, Report, Shared};
 use crate::{second, terminal};
 use regent_core::manifest::{Document, Places, Problem};
+use regent_core::places::places;
 use regent_core::review::Strictness;
 use regent_core::{Decision, EvaluateOptions, Inventory, PolicySet, Review, Violation, evaluate};
 use regent_rego::{SecondEvaluator, Value};
@@ -193,6 +194,7 @@ fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, sh
             return out.errors.push(problem(file, place, message));
         }
     };
+    let nodes = nodes(context, &prepared.review, &decision);
     for failure in decision.failures {
         let of = match (failure.constraint_kind.as_str(), failure.constraint_name.as_str()) {
             ("", _) => String::new(),
@@ -206,10 +208,10 @@ fn judge_document(context: &Context<'_>, file: &Arc<str>, document: Document, sh
     out.unconfirmed.extend(decision.unconfirmed.into_iter().map(reason));
     out.prints
         .extend(decision.prints.into_iter().map(|line| (at.clone(), line)));
-    for violation in decision.violations {
+    for (violation, node) in decision.violations.into_iter().zip(nodes) {
         let subject = prepared.review.subject();
-        let (line, column) = place(&document.places, prepared.prefix, subject, &violation);
-        let finding = Finding::new(at.clone(), Arc::clone(&name), (line, column), violation, shared);
+        let place = place(&document.places, prepared.prefix, subject, &violation, node);
+        let finding = Finding::new(at.clone(), Arc::clone(&name), place, violation, shared);
         out.findings.push(finding);
     }
 }
@@ -235,8 +237,8 @@ pub(crate) fn prepare(context: &Context<'_>, file: &str, document: &Document) ->
             .map_err(|message| problem(file, document.places.find(&["request"]), message))?;
         let name = review.subject().map(ObjectName::of).unwrap_or_default();
         let prefix: &[&str] = match review.object {
-            Some(_) => &["request", "object"],
-            None => &["request", "oldObject"],
+            Some(_) if review.operation != "DELETE" => &["request", "object"],
+            _ => &["request", "oldObject"],
         };
         return Ok(Prepared { review, name, prefix });
     }
@@ -316,16 +318,35 @@ fn in_namespace(object: Value, namespace: &str) -> Value {
     Value::Object(Arc::new(fields))
 }
 
-/// Where a violation stands: the node that the policy names (`details.path`), else the container its message names,
-/// else the object. Of a generated object, the part of its maker.
-pub(crate) fn place(places: &Places, prefix: &[&str], subject: Option<&Value>, violation: &Violation) -> (u32, u32) {
+/// The nodes that denying rules read last, for violations whose policy does not name one itself.
+pub(crate) fn nodes(context: &Context<'_>, review: &Review, decision: &Decision) -> Vec<Option<Vec<String>>> {
+    let wanted = |v: &Violation| named(&v.details).is_none();
+    context.with_options(|options| places(context.set, review, context.inventory, options, decision, &wanted))
+}
+
+/// Where a violation stands: the node that the policy names (`details.path`), else the one that the denying rule read
+/// last, else the container its message names, else the object. Of a generated object, the part of its maker.
+pub(crate) fn place(
+    places: &Places,
+    prefix: &[&str],
+    subject: Option<&Value>,
+    violation: &Violation,
+    read: Option<Vec<String>>,
+) -> (u32, u32) {
     let mut path: Vec<String> = prefix.iter().map(|&s| s.to_owned()).collect();
     let mut node = subject;
     if let Some(generated) = &violation.generated {
         node = subject.and_then(|s| generated.path.iter().try_fold(s, |node, key| step(node, key)));
         path.extend(generated.path.iter().cloned());
     }
-    let inner = named(&violation.details).or_else(|| container(node?, &violation.message));
+    let inner = named(&violation.details).or_else(|| {
+        let container = container(node?, &violation.message);
+        match (read, container) {
+            // The list that the container stands in says less.
+            (Some(read), Some(container)) if container.starts_with(&read) => Some(container),
+            (read, container) => read.or(container),
+        }
+    });
     path.extend(inner.unwrap_or_default());
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     places.find(&path)

@@ -19,6 +19,9 @@ pub struct TraceOptions<'a> {
     pub watched: Option<&'a Nodes<'a>>,
     /// Keep the values of variables.
     pub values: bool,
+    /// End the evaluation with an error after so many points; `None`: no such limit. Unlike a time limit it is reached at
+    /// the same point every time.
+    pub points: Option<u64>,
 }
 
 /// What was told.
@@ -47,6 +50,19 @@ pub struct Answer {
     pub node: Option<Node>,
     /// Variables as the user calls them, in the order in which they were bound. Empty unless values are kept.
     pub variables: Vec<(String, Value)>,
+    /// Where the value was made, when that was not here. Only when values are kept.
+    pub origin: Option<Origin>,
+}
+
+/// Where a rule or comprehension made a value that others handed on.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The body, an index of [`Trace::bodies`].
+    pub body: usize,
+    /// The last expression that does more than make the value; of a rule's own body, see [`BodyTrace::decides`].
+    pub decides: Option<Loc>,
+    /// Variables as the user calls them.
+    pub variables: Vec<(String, Value)>,
 }
 
 /// A body of a rule, and how far it came.
@@ -70,6 +86,8 @@ pub struct BodyTrace {
     pub held: u64,
     /// The furthest expression that was reached: where it failed, if it never held. Only when values are kept.
     pub furthest: Option<Reached>,
+    /// The furthest expression in a comprehension (or other closure) of that one.
+    pub inner: Option<Reached>,
 }
 
 /// An expression that was reached, with what it saw.
@@ -167,6 +185,18 @@ impl<'v> Nodes<'v> {
             .get(&address(value))
             .or_else(|| self.by_address.get(&content(value)?))
             .copied()
+    }
+
+    /// Whether a node stands below another.
+    pub fn is_below(&self, node: Node, other: Node) -> bool {
+        let mut at = node;
+        while at > other {
+            match self.steps.get(at as usize) {
+                Some((parent, _)) => at = *parent,
+                None => return false,
+            }
+        }
+        at == other && node != other
     }
 
     /// Keys and indexes (as decimal text) from the root to a node.

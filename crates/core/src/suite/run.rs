@@ -9,7 +9,7 @@ use crate::decision::Decision;
 use crate::evaluate::{EvaluateOptions, POINT_GATOR, evaluate};
 use crate::expansion::Expansion;
 use crate::inventory::Inventory;
-use crate::manifest;
+use crate::manifest::{self, Places};
 use crate::object::{self, Gvk, quote};
 use crate::policy_set::{CompileOptions, PolicySet};
 use crate::review::{Review, Strictness};
@@ -126,7 +126,7 @@ impl Runner<'_> {
             return Err("invalid Suite: missing template".to_owned().into());
         }
         let path = join(self.folder, &test.template);
-        let document = self
+        let (document, places) = self
             .first(&path, &format!("reading ConstraintTemplate from {}", quote(&path)))
             .map_err(|e| {
                 e.unwrap_or_else(|e| {
@@ -140,15 +140,15 @@ impl Runner<'_> {
         if gvk.group != "templates.gatekeeper.sh" || gvk.kind != "ConstraintTemplate" {
             return Err(format!("path {}: not a ConstraintTemplate", quote(&path)).into());
         }
-        let template =
-            Template::read(&document, &compile).map_err(|e| Failed::from(format!("adding template: {}", e.message)))?;
+        let template = Template::read(&document, &path.as_str().into(), &places, &compile)
+            .map_err(|e| Failed::from(format!("adding template: {}", e.message)))?;
         let template = Arc::new(template);
         let template_name = object::name(&document).to_owned();
         if test.constraint.is_empty() {
             return Err("invalid Suite: missing constraint".to_owned().into());
         }
         let path = join(self.folder, &test.constraint);
-        let document = self
+        let (document, _) = self
             .first(&path, &format!("reading Constraint from {}", quote(&path)))
             .map_err(|e| {
                 e.unwrap_or_else(|e| format!("adding constraint: parsing Constraint from {}: {e}", quote(&path)))
@@ -189,11 +189,11 @@ impl Runner<'_> {
     }
 
     /// The first document of a file. The outer error is of reading the file (whole), the inner of its YAML.
-    fn first(&self, path: &str, reading: &str) -> Result<Value, Result<String, String>> {
+    fn first(&self, path: &str, reading: &str) -> Result<(Value, Places), Result<String, String>> {
         let bytes = (self.files)(path).map_err(|e| Ok(format!("{reading}: {e}")))?;
         match manifest::read(path, &bytes).into_iter().next() {
-            None => Ok(Value::object(Vec::new())),
-            Some(Ok(document)) => Ok(document.value),
+            None => Ok((Value::object(Vec::new()), Places::default())),
+            Some(Ok(document)) => Ok((document.value, document.places)),
             Some(Err(problem)) => Err(Err(problem.to_string())),
         }
     }

@@ -61,7 +61,7 @@ pub(super) fn compile(sources: &Sources, options: &CompileOptions) -> Result<Com
 }
 
 /// The modules of a template, moved to where Gatekeeper has them, with the hook.
-fn modules(sources: &Sources, options: &CompileOptions) -> Result<Vec<Module>, LoadError> {
+pub(crate) fn modules(sources: &Sources, options: &CompileOptions) -> Result<Vec<Module>, LoadError> {
     let version = if sources.v1 { RegoVersion::V1 } else { RegoVersion::V0 };
     let mut main = parse::parse_module("template", &sources.main.0, version)
         .map_err(|e| invalid(sources, "template", &sources.main.0, &e))?;
@@ -109,6 +109,7 @@ pub(crate) fn compile_options(options: &CompileOptions) -> regent_rego::CompileO
         },
         print: options.print,
         keep_lowered: options.second_opinion,
+        trace: options.trace,
         ..regent_rego::CompileOptions::default()
     }
 }

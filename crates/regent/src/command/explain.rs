@@ -5,20 +5,20 @@ use crate::arguments::{Explain, ExplainFormat};
 use crate::doc::Doc;
 use crate::judge::{self, Context, Prepared};
 use crate::manifests::Manifests;
+use crate::render::explain as render;
 use crate::report::ObjectName;
-use crate::terminal::{self, paint, printable, style, wrap};
-use regent_core::evaluate::Explained;
+use crate::terminal;
+use regent_core::explain::{Denied, Explained};
 use regent_core::manifest::Document;
-use regent_core::{Action, Decision, PolicySet, evaluate, explain};
-use std::fmt::Write;
+use regent_core::{Action, Decision, PolicySet, Violation, evaluate, explain};
 
 /// An object with all that is said of it.
-struct Told {
-    file: String,
-    line: u32,
-    name: ObjectName,
-    constraints: Vec<Explained>,
-    decision: Decision,
+pub(crate) struct Told {
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) name: ObjectName,
+    pub(crate) constraints: Vec<Explained>,
+    pub(crate) decision: Decision,
     places: Vec<(u32, u32)>,
 }
 
@@ -30,14 +30,15 @@ pub(crate) fn run(args: &Explain) -> u8 {
     };
     let (inventory, problems) = check::inventory(&args.judging, &set, &manifests);
     let context = Context::new(&set, &inventory, &args.judging);
+    let names = Names::of(&args.names, &set);
     let mut failed = !manifests.problems.is_empty() || !problems.is_empty();
     let mut told = Vec::new();
     for (file, read) in manifests.documents() {
         let prepared = read.and_then(|d| judge::prepare(&context, file, &d).map(|p| (d, p)));
         match prepared {
             Ok((document, prepared)) => {
-                if wanted(args.object.as_deref(), &prepared.name) {
-                    told.push(tell(&context, file, &document, prepared));
+                if names.object(&prepared.name) {
+                    told.push(tell(&context, &names, file, &document, prepared));
                 }
             }
             Err(problem) => {
@@ -47,13 +48,16 @@ pub(crate) fn run(args: &Explain) -> u8 {
         }
     }
     if told.is_empty() && !failed {
-        let what = args.object.as_deref().unwrap_or("object");
+        let what = match names.objects.as_slice() {
+            [] => "object".to_owned(),
+            names => names.join(" "),
+        };
         terminal::error(&format!("there is no {what:?} among the manifests"));
         return FAILED;
     }
     let text = match args.output {
-        ExplainFormat::Text => told.iter().map(|t| text(t, &set)).collect(),
-        ExplainFormat::Json => told.iter().map(doc).collect::<Doc>().json(),
+        ExplainFormat::Text => told.iter().map(|t| render::text(t, &set)).collect(),
+        ExplainFormat::Json => told.iter().map(render::doc).collect::<Doc>().json(),
     };
     terminal::print(&text);
     let denied = |d: &Decision| d.violations.iter().any(|v| v.actions.contains(&Action::Deny));
@@ -66,33 +70,65 @@ pub(crate) fn run(args: &Explain) -> u8 {
     }
 }
 
-/// `NAME`, `KIND/NAME` or `KIND/NAMESPACE/NAME`; kinds in any case.
-fn wanted(selector: Option<&str>, name: &ObjectName) -> bool {
-    let Some(selector) = selector else { return true };
-    let parts: Vec<&str> = selector.split('/').collect();
-    match parts.as_slice() {
-        [n] => *n == name.name,
-        [kind, n] => kind.eq_ignore_ascii_case(&name.kind) && *n == name.name,
-        [kind, namespace, n] => {
-            kind.eq_ignore_ascii_case(&name.kind) && *namespace == name.namespace && *n == name.name
-        }
-        _ => false,
+/// What the user named: objects and constraints, told apart by what is loaded.
+struct Names<'a> {
+    objects: Vec<&'a str>,
+    constraints: Vec<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(names: &'a [String], set: &PolicySet) -> Names<'a> {
+        let constraints = set.constraints();
+        let is_constraint = |name: &&str| constraints.iter().any(|c| is_called(name, &c.kind, &c.name));
+        let (constraints, objects) = names.iter().map(String::as_str).partition(is_constraint);
+        Names { objects, constraints }
+    }
+
+    /// `NAME`, `KIND/NAME` or `KIND/NAMESPACE/NAME`; kinds in any case.
+    fn object(&self, name: &ObjectName) -> bool {
+        let called = |selector: &&str| match selector.split('/').collect::<Vec<_>>().as_slice() {
+            [kind, namespace, n] => {
+                kind.eq_ignore_ascii_case(&name.kind) && *namespace == name.namespace && *n == name.name
+            }
+            _ => is_called(selector, &name.kind, &name.name),
+        };
+        self.objects.is_empty() || self.objects.iter().any(called)
+    }
+
+    fn constraint(&self, kind: &str, name: &str) -> bool {
+        self.constraints.is_empty() || self.constraints.iter().any(|s| is_called(s, kind, name))
     }
 }
 
-fn tell(context: &Context<'_>, file: &str, document: &Document, prepared: Prepared) -> Told {
-    let (constraints, decision) = context.with_options(|options| {
+/// `NAME` or `KIND/NAME`.
+fn is_called(selector: &str, kind: &str, name: &str) -> bool {
+    match selector.split_once('/') {
+        None => selector == name,
+        Some((k, n)) => k.eq_ignore_ascii_case(kind) && n == name,
+    }
+}
+
+fn tell(context: &Context<'_>, names: &Names<'_>, file: &str, document: &Document, prepared: Prepared) -> Told {
+    let wanted = |kind: &str, name: &str| names.constraint(kind, name);
+    let (constraints, mut decision) = context.with_options(|options| {
         (
-            explain(context.set, &prepared.review, context.inventory, options),
+            explain(context.set, &prepared.review, context.inventory, options, &wanted),
             evaluate(context.set, &prepared.review, context.inventory, options),
         )
     });
+    decision
+        .violations
+        .retain(|v| wanted(&v.constraint_kind, &v.constraint_name));
+    decision
+        .failures
+        .retain(|f| f.constraint_kind.is_empty() || wanted(&f.constraint_kind, &f.constraint_name));
+    let nodes = judge::nodes(context, &prepared.review, &decision);
     let subject = prepared.review.subject();
-    let place = |v| judge::place(&document.places, prepared.prefix, subject, v);
+    let place = |(v, node)| judge::place(&document.places, prepared.prefix, subject, v, node);
     Told {
         file: file.to_owned(),
         line: document.places.find(prepared.prefix).0,
-        places: decision.violations.iter().map(place).collect(),
+        places: decision.violations.iter().zip(nodes).map(place).collect(),
         name: prepared.name,
         constraints,
         decision,
@@ -100,118 +136,17 @@ fn tell(context: &Context<'_>, file: &str, document: &Document, prepared: Prepar
 }
 
 /// Findings of a constraint on the same implied object.
-fn of<'t>(told: &'t Told, c: &'t Explained) -> impl Iterator<Item = (&'t regent_core::Violation, (u32, u32))> {
+pub(crate) fn of<'t>(
+    told: &'t Told,
+    c: &'t Explained,
+) -> impl Iterator<Item = (&'t Violation, (u32, u32), Option<&'t Denied>)> {
     let all = told.decision.violations.iter().zip(told.places.iter().copied());
     all.filter(|(v, _)| {
         v.constraint_kind == c.constraint_kind && v.constraint_name == c.constraint_name && v.generated == c.generated
     })
-}
-
-fn text(told: &Told, set: &PolicySet) -> String {
-    let mut out = String::new();
-    let title = format!("{} {}", printable(&told.name.kind), printable(&told.name.path()));
-    let place = paint(style::DIM, format!("({}:{})", told.file, told.line));
-    let _ = writeln!(out, "{} {place}", paint(style::BOLD, title));
-    let constraints = set.constraints();
-    let width = terminal::width().saturating_sub(6);
-    for c in &told.constraints {
-        let found: Vec<_> = of(told, c).collect();
-        let (mark, word) = match (c.matched, found.is_empty()) {
-            (false, _) => (paint(style::DIM, "-"), "does not apply"),
-            (true, true) => (paint(style::GREEN, "✓"), "holds"),
-            (true, false) => (paint(style::RED, "✗"), "violated"),
-        };
-        let mut line = format!("  {mark} {}/{}: {word}", c.constraint_kind, c.constraint_name);
-        if let Some(g) = &c.generated {
-            let _ = write!(line, ", in the {} {:?} it implies ({})", g.kind, g.name, g.template);
-        }
-        if let Some(info) = constraints
-            .iter()
-            .find(|i| i.kind == c.constraint_kind && i.name == c.constraint_name)
-        {
-            let _ = write!(line, " {}", paint(style::DIM, format!("({}:{})", info.file, info.line)));
-        }
-        let _ = writeln!(out, "{line}");
-        if !c.reason.is_empty() {
-            for line in wrap(&c.reason, width) {
-                let _ = writeln!(out, "      {line}");
-            }
-        }
-        for (violation, (row, column)) in found {
-            let at = format!("{}:{row}:{column}: {}", told.file, violation.enforcement_action);
-            let _ = writeln!(out, "      {at}");
-            for line in wrap(&violation.message, width) {
-                let _ = writeln!(out, "      {line}");
-            }
-        }
-    }
-    for u in &told.decision.unconfirmed {
-        let of = format!("{}/{}", u.constraint_kind, u.constraint_name);
-        let _ = writeln!(out, "  no second opinion on {of}: {}", printable(&u.reason));
-    }
-    for failure in &told.decision.failures {
-        let of = format!("{}/{}", failure.constraint_kind, failure.constraint_name);
-        let _ = writeln!(
-            out,
-            "  {} {of}: {}",
-            paint(style::RED, "error"),
-            printable(&failure.message)
-        );
-    }
-    out
-}
-
-fn doc(told: &Told) -> Doc {
-    let constraints = told.constraints.iter().map(|c| {
-        let violations = of(told, c).map(|(v, (line, column))| {
-            Doc::Map(vec![
-                ("line", Doc::from(line)),
-                ("column", Doc::from(column)),
-                ("enforcementAction", Doc::from(&v.enforcement_action)),
-                ("message", Doc::from(&v.message)),
-                ("details", Doc::Value(v.details.clone())),
-            ])
-        });
-        let mut fields = vec![
-            ("kind", Doc::from(&c.constraint_kind)),
-            ("name", Doc::from(&c.constraint_name)),
-            ("matched", Doc::from(c.matched)),
-            ("reason", Doc::from(&c.reason)),
-            ("violations", violations.collect()),
-        ];
-        if let Some(g) = &c.generated {
-            let generated = vec![
-                ("kind", Doc::from(&g.kind)),
-                ("name", Doc::from(&g.name)),
-                ("template", Doc::from(&g.template)),
-            ];
-            fields.push(("generated", Doc::Map(generated)));
-        }
-        Doc::Map(fields)
-    });
-    let unconfirmed = told.decision.unconfirmed.iter().map(|u| {
-        Doc::Map(vec![
-            ("kind", Doc::from(&u.constraint_kind)),
-            ("name", Doc::from(&u.constraint_name)),
-            ("reason", Doc::from(&u.reason)),
-        ])
-    });
-    let errors = told.decision.failures.iter().map(|f| {
-        Doc::Map(vec![
-            ("kind", Doc::from(&f.constraint_kind)),
-            ("name", Doc::from(&f.constraint_name)),
-            ("message", Doc::from(&f.message)),
-        ])
-    });
-    let mut fields = vec![
-        ("file", Doc::from(&told.file)),
-        ("line", Doc::from(told.line)),
-        ("object", told.name.doc()),
-        ("constraints", constraints.collect()),
-        ("errors", errors.collect()),
-    ];
-    if !told.decision.unconfirmed.is_empty() {
-        fields.push(("unconfirmed", unconfirmed.collect()));
-    }
-    Doc::Map(fields)
+    .map(|(v, place)| {
+        // Messages of implied objects have a prefix.
+        let by = |d: &&Denied| v.message.ends_with(&d.message) && v.details == d.details;
+        (v, place, c.denied.iter().find(by))
+    })
 }

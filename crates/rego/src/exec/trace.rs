@@ -3,8 +3,10 @@
 //! Rules do not recurse, so at any time a body runs at most once, and what is noted of it can be kept by its number.
 
 use super::{Exec, Res};
+use crate::ast::Loc;
+use crate::error::Code;
 use crate::plan::{Asked, Operand, Plan, Point, Source, What};
-use crate::trace::{Answer, BodyTrace, Node, Reached, Trace, TraceOptions, content};
+use crate::trace::{Answer, BodyTrace, Node, Nodes, Origin, Reached, Trace, TraceOptions, content};
 use crate::value::Value;
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
@@ -20,8 +22,9 @@ pub(crate) struct Tracer<'a> {
     entry: std::ops::Range<u32>,
     reached: Vec<bool>,
     bodies: Vec<State>,
-    /// The node that decided on a value that a rule made, by where the value's content is.
-    made: FxHashMap<usize, Node>,
+    /// How values came about that rules made, by where a value's content is.
+    made: FxHashMap<usize, Made>,
+    origins: Vec<Origin>,
     /// Counts beginnings and ends of bodies.
     serial: u64,
     answers: Vec<Answer>,
@@ -41,6 +44,8 @@ struct State {
     entered: u64,
     held: u64,
     furthest: Option<(u32, Snapshot)>,
+    /// The furthest in a closure of that one.
+    inner: Option<(u32, Snapshot)>,
     /// Whether what is read now belongs to the furthest expression.
     recording: bool,
 }
@@ -49,7 +54,16 @@ struct State {
 struct Read {
     at: u32,
     tells: bool,
+    top_tells: bool,
     node: Node,
+}
+
+#[derive(Clone, Copy)]
+struct Made {
+    /// The node that was read last before.
+    node: Option<Node>,
+    /// Index of the origin, when values are kept.
+    origin: Option<usize>,
 }
 
 #[derive(Default)]
@@ -59,10 +73,22 @@ struct Snapshot {
 }
 
 impl State {
-    /// The node read last to decide, else to tell.
-    fn last(&self) -> Option<Node> {
-        let deciding = self.reads.iter().rev().find(|r| !r.tells);
-        deciding.or_else(|| self.reads.last()).map(|r| r.node)
+    /// The node read last to decide, else to tell. One that only holds what was read before says less than that.
+    /// `closure`: to decide on an item of the closure that is running, not on the body.
+    fn last(&self, nodes: Option<&Nodes<'_>>, closure: bool) -> Option<Node> {
+        let rank = |r: &Read| match (r.top_tells, r.tells) {
+            (_, tells) if closure => u8::from(tells),
+            (false, _) => 0,
+            (true, tells) => 1 + u8::from(tells),
+        };
+        let least = self.reads.iter().map(rank).min()?;
+        let mut reads = self.reads.iter().rev().filter(|r| rank(r) == least).map(|r| r.node);
+        let last = reads.next()?;
+        let nodes = nodes?;
+        Some(reads.fold(last, |last, earlier| match nodes.is_below(earlier, last) {
+            true => earlier,
+            false => last,
+        }))
     }
 }
 
@@ -75,6 +101,7 @@ impl<'a> Tracer<'a> {
             reached: vec![false; plan.trace.points.len()],
             bodies: plan.trace.bodies.iter().map(|_| State::default()).collect(),
             made: FxHashMap::default(),
+            origins: Vec::new(),
             serial: 0,
             answers: Vec::new(),
             read: BTreeSet::new(),
@@ -84,7 +111,7 @@ impl<'a> Tracer<'a> {
 
     fn node(&self, value: &Value) -> Option<Node> {
         let node = self.options.places.and_then(|nodes| nodes.find(value));
-        node.or_else(|| self.made.get(&content(value)?).copied())
+        node.or_else(|| self.made.get(&content(value)?)?.node)
     }
 
     fn note(&mut self, point: &Point, node: Option<Node>) {
@@ -92,6 +119,7 @@ impl<'a> Tracer<'a> {
             state.reads.push(Read {
                 at: point.at,
                 tells: point.tells,
+                top_tells: point.top_tells,
                 node,
             });
         }
@@ -114,7 +142,7 @@ impl<'a> Tracer<'a> {
         if let Some(state) = self.bodies.get_mut(point.body as usize)
             && state.recording
             && !text.is_empty()
-            && let Some((_, snapshot)) = &mut state.furthest
+            && let Some((_, snapshot)) = state.inner.as_mut().or(state.furthest.as_mut())
             && snapshot.references.len() < REFERENCES
             && !snapshot.references.iter().any(|r| r.0 == text)
         {
@@ -137,7 +165,7 @@ impl<'a> Tracer<'a> {
                 .iter()
                 .filter(|s| s.began >= began)
                 .max_by_key(|s| s.began)?
-                .last(),
+                .last(self.options.places, false),
         }
     }
 
@@ -169,7 +197,7 @@ impl<'a> Tracer<'a> {
             }
         }
         for (id, (body, state)) in plan.trace.bodies.iter().zip(self.bodies).enumerate() {
-            let furthest = state.furthest.and_then(|(step, snapshot)| {
+            let reached = |(step, snapshot): (u32, Snapshot)| {
                 let step = body.steps.get(step as usize)?;
                 let asks = step.asks.iter().flat_map(|a| plan.trace.asked(*a));
                 Some(Reached {
@@ -178,8 +206,9 @@ impl<'a> Tracer<'a> {
                     references: snapshot.references,
                     asks: asks.map(|b| b as usize).collect(),
                 })
-            });
-            let decides = body.steps.iter().rev().find(|s| !s.tells);
+            };
+            let mut outermost = body.steps.iter().filter(|s| !s.nested);
+            let decides = outermost.clone().rev().find(|s| !s.tells);
             trace.bodies.push(BodyTrace {
                 path: plan
                     .docs
@@ -190,10 +219,11 @@ impl<'a> Tracer<'a> {
                 default: body.default,
                 rule: body.rule.clone(),
                 head: body.head.clone(),
-                decides: decides.or_else(|| body.steps.last()).map(|s| s.loc.clone()),
+                decides: decides.or_else(|| outermost.next_back()).map(|s| s.loc.clone()),
                 entered: state.entered,
                 held: state.held,
-                furthest,
+                furthest: state.furthest.and_then(reached),
+                inner: state.inner.and_then(reached),
             });
         }
         trace
@@ -255,6 +285,12 @@ impl<'a> Exec<'a> {
         if let Some(reached) = tracer.reached.get_mut(id as usize) {
             *reached = true;
         }
+        if let Some(left) = &mut tracer.options.points {
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => return Err(self.error(Code::Limit, "the evaluation is too long to be traced")),
+            }
+        }
         if let Some(state) = tracer.bodies.get_mut(point.body as usize) {
             while state.reads.last().is_some_and(|r| r.at >= point.at) {
                 state.reads.pop();
@@ -309,16 +345,17 @@ impl<'a> Exec<'a> {
                 let node = tracer.answer_of(plan_bodies(self.plan, *what));
                 tracer.note(point, node);
             }
-            What::Fold { after } => {
-                if let Some(state) = tracer.bodies.get_mut(point.body as usize) {
-                    while state.reads.last().is_some_and(|r| r.at > *after) {
-                        state.reads.pop();
-                    }
+            What::Fold { scans } => {
+                if let Some(state) = tracer.bodies.get_mut(point.body as usize)
+                    && let Some(first) = state.reads.iter().position(|r| scans.contains(&r.at))
+                {
+                    state.reads.truncate(first + 1);
                 }
             }
-            What::Made { of } => {
-                let node = tracer.bodies.get(point.body as usize).and_then(State::last);
-                self.made_of(tracer, *of, node)?;
+            What::Made { of, decides, vars } => {
+                let node = tracer.bodies.get(point.body as usize);
+                let node = node.and_then(|s| s.last(tracer.options.places, true));
+                self.made_of(tracer, point, *of, node, decides.as_ref(), vars)?;
             }
             What::Exit { of, vars } => self.body_holds(tracer, point, *of, vars)?,
         }
@@ -357,7 +394,15 @@ impl<'a> Exec<'a> {
         let Some(state) = tracer.bodies.get_mut(body as usize) else {
             return Ok(());
         };
-        state.recording = state.furthest.as_ref().is_none_or(|(furthest, _)| *furthest < step);
+        let info = self
+            .plan
+            .trace
+            .bodies
+            .get(body as usize)
+            .and_then(|b| b.steps.get(step as usize));
+        let nested = info.is_some_and(|s| s.nested);
+        let place = if nested { &mut state.inner } else { &mut state.furthest };
+        state.recording = place.as_ref().is_none_or(|(furthest, _)| *furthest < step);
         if !state.recording {
             return Ok(());
         }
@@ -367,18 +412,20 @@ impl<'a> Exec<'a> {
             variables,
             references: Vec::new(),
         };
-        state.furthest = Some((step, snapshot));
-        // What is asked from here on is asked for this expression.
-        let info = self
-            .plan
-            .trace
-            .bodies
-            .get(body as usize)
-            .and_then(|b| b.steps.get(step as usize));
-        for asked in info.into_iter().flat_map(|s| &s.asks) {
+        *place = Some((step, snapshot));
+        if !nested {
+            state.inner = None;
+        }
+        // What is asked from here on is asked for this expression; rules that are remembered are not asked again.
+        let again = |asked: &&Asked| match asked {
+            Asked::Doc(doc) => self.is_function(*doc),
+            Asked::View(_) => true,
+        };
+        for asked in info.into_iter().flat_map(|s| &s.asks).filter(again) {
             for other in plan_bodies(self.plan, *asked) {
                 if let Some(state) = tracer.bodies.get_mut(other as usize).filter(|_| other != body) {
                     state.furthest = None;
+                    state.inner = None;
                     state.entered = 0;
                     state.held = 0;
                 }
@@ -387,11 +434,34 @@ impl<'a> Exec<'a> {
         Ok(())
     }
 
-    fn made_of(&mut self, tracer: &mut Tracer<'a>, of: Operand, node: Option<Node>) -> Res<()> {
-        if let (Some(node), Some(content)) = (node, self.peek(of).and_then(content)) {
-            self.account(32)?;
-            tracer.made.entry(content).or_insert(node);
+    fn made_of(
+        &mut self,
+        tracer: &mut Tracer<'a>,
+        point: &Point,
+        of: Operand,
+        node: Option<Node>,
+        decides: Option<&Loc>,
+        vars: &[(SmolStr, Operand)],
+    ) -> Res<()> {
+        let Some(content) = self.peek(of).and_then(content) else {
+            return Ok(());
+        };
+        if tracer.made.contains_key(&content) {
+            return Ok(());
         }
+        let mut origin = None;
+        if tracer.options.values {
+            let variables = self.values(vars);
+            self.account(variables.len() * 64)?;
+            origin = Some(tracer.origins.len());
+            tracer.origins.push(Origin {
+                body: point.body as usize,
+                decides: decides.cloned(),
+                variables,
+            });
+        }
+        self.account(size_of::<Made>() + 16)?;
+        tracer.made.insert(content, Made { node, origin });
         Ok(())
     }
 
@@ -406,14 +476,19 @@ impl<'a> Exec<'a> {
         let serial = tracer.serial;
         let mut node = None;
         if let Some(state) = tracer.bodies.get_mut(point.body as usize) {
-            node = state.last();
+            node = state.last(tracer.options.places, false);
             state.ended = Some((serial, node));
             state.held += 1;
             state.recording = false;
         }
-        self.made_of(tracer, of, node)?;
+        let value = self.peek(of);
+        let made = value.and_then(content).and_then(|c| tracer.made.get(&c).copied());
+        // What another body made is that one's; its node is nearer than what was read of it here.
+        let origin = made.and_then(|m| m.origin).and_then(|o| tracer.origins.get(o).cloned());
+        node = made.and_then(|m| m.node).or(node);
+        self.made_of(tracer, point, of, node, None, vars)?;
         if tracer.entry.contains(&point.body)
-            && let Some(value) = self.peek(of)
+            && let Some(value) = value
         {
             let variables = if tracer.options.values {
                 self.values(vars)
@@ -425,6 +500,7 @@ impl<'a> Exec<'a> {
                 body: point.body as usize,
                 value: value.clone(),
                 node,
+                origin,
                 variables,
             });
         }

@@ -958,7 +958,7 @@ impl Planner<'_> {
         builtins::find(&operator(parts)).map(Callee::Builtin)
     }
 
-    fn arity(&self, doc: DocId) -> usize {
+    pub(super) fn arity(&self, doc: DocId) -> usize {
         self.tree.groups.get(doc as usize).map_or(0, arity)
     }
 }

@@ -19,8 +19,10 @@ pub(crate) struct Point {
     pub(crate) body: u32,
     /// The order within the body.
     pub(crate) at: u32,
-    /// Belongs to an expression that only makes the answer, such as a message.
+    /// Belongs to an expression that only makes its body's answer, such as a message.
     pub(crate) tells: bool,
+    /// The same of the expression of the rule's own body that it is in; within a closure the two may differ.
+    pub(crate) top_tells: bool,
     pub(crate) what: What,
 }
 
@@ -51,10 +53,14 @@ pub(crate) enum What {
     Operands { args: Box<[Operand]>, get: bool },
     /// A rule or function was asked.
     Asked(Asked),
-    /// A block that iterated is done: what it read of single elements counts no more.
-    Fold { after: u32 },
+    /// A block that iterated, at these points, is done: what it read of single elements counts no more.
+    Fold { scans: Box<[u32]> },
     /// An item of a collection is complete.
-    Made { of: Operand },
+    Made {
+        of: Operand,
+        decides: Option<Loc>,
+        vars: Names,
+    },
     /// The body holds, with this value.
     Exit { of: Operand, vars: Names },
 }
@@ -83,6 +89,8 @@ pub(crate) struct Body {
 pub(crate) struct StepInfo {
     pub(crate) loc: Loc,
     pub(crate) tells: bool,
+    /// Stands in a closure (comprehension, `every`, ..) of the step before that does not.
+    pub(crate) nested: bool,
     /// Rules and functions it asks.
     pub(crate) asks: Vec<Asked>,
 }
@@ -102,13 +110,17 @@ pub(crate) struct TracePlan {
 pub(super) struct Marking {
     pub(super) body: u32,
     next: u32,
+    /// See [`Point`].
     tells: bool,
+    top_tells: bool,
     /// The written expression being planned.
     step: Option<u32>,
     /// Depth of bodies within the body.
     nested: u32,
-    /// The first point of an iteration in the block being planned.
-    scan: Option<u32>,
+    /// The last expression of the block planned last that does more than make its answer.
+    decides: Option<Loc>,
+    /// The points of iterations in the block being planned.
+    scans: Vec<u32>,
     /// What was asked in the block being planned.
     asked: Vec<Asked>,
     /// How slots came about, as the user would write it.
@@ -117,7 +129,7 @@ pub(super) struct Marking {
 
 /// What is remembered of the surroundings while a block within a body is planned.
 pub(super) struct Outer {
-    scan: Option<u32>,
+    scans: Vec<u32>,
     asked: Vec<Asked>,
 }
 
@@ -130,6 +142,7 @@ impl Scope<'_, '_> {
             body: marking.body,
             at,
             tells: marking.tells,
+            top_tells: marking.top_tells,
             what,
         };
         let id = self.p.trace_plan.points.len() as u32;
@@ -177,6 +190,7 @@ impl Scope<'_, '_> {
     pub(super) fn exit(&mut self, of: Operand) {
         if let Some(marking) = &mut self.marking {
             marking.tells = true;
+            marking.top_tells = true;
             let vars = self.visible(None);
             self.point(What::Exit { of, vars });
         }
@@ -205,37 +219,40 @@ impl Scope<'_, '_> {
     /// Plans a body's expressions in order, each marked as part of the written one it came from.
     pub(super) fn marked_body(&mut self, body: &[Expr]) {
         let owners = owners(body);
-        let tells = self.telling(body, &owners);
+        let flags = self.telling(body, &owners);
         let outermost = self.marking.as_ref().is_some_and(|m| m.nested == 0);
-        let before = self.marking.as_ref().map(|m| (m.tells, m.step));
-        let mut steps: FxHashMap<usize, u32> = FxHashMap::default();
+        let before = self.marking.as_ref().map(|m| (m.tells, m.top_tells, m.step));
+        let mut steps: FxHashMap<Option<usize>, u32> = FxHashMap::default();
         for (i, e) in body.iter().enumerate() {
             let owner = owners.get(i).copied().flatten();
-            let tells = tells.get(i).copied().unwrap_or_default();
+            let tells = flags.get(i).copied().unwrap_or_default();
             let mut first = None;
             if let Some(marking) = &mut self.marking {
-                marking.tells = tells || before.is_some_and(|(outer, _)| outer);
-                if outermost {
-                    marking.step = owner.and_then(|o| steps.get(&o).copied());
-                    if let (Some(owner), None) = (owner, marking.step)
-                        && let Some(info) = self.p.trace_plan.bodies.get_mut(marking.body as usize)
-                        && let Some(written) = body.get(owner)
-                    {
-                        let step = info.steps.len() as u32;
-                        info.steps.push(StepInfo {
-                            loc: written.loc.clone(),
-                            tells,
-                            asks: Vec::new(),
-                        });
-                        steps.insert(owner, step);
-                        marking.step = Some(step);
-                        first = Some((step, owner));
-                    }
+                marking.tells = tells;
+                marking.top_tells = if outermost { tells } else { before.is_some_and(|b| b.1) };
+                if outermost || owner.is_some() {
+                    marking.step = steps.get(&owner).copied();
+                }
+                if (outermost || owner.is_some())
+                    && !steps.contains_key(&owner)
+                    && let Some(info) = self.p.trace_plan.bodies.get_mut(marking.body as usize)
+                {
+                    let step = info.steps.len() as u32;
+                    let written = owner.and_then(|o| body.get(o));
+                    info.steps.push(StepInfo {
+                        loc: written.map_or(&info.head, |e| &e.loc).clone(),
+                        tells,
+                        nested: !outermost,
+                        asks: Vec::new(),
+                    });
+                    steps.insert(owner, step);
+                    marking.step = Some(step);
+                    first = Some((step, owner));
                 }
             }
             let step = first.map(|(step, owner)| {
                 let mut names = FxHashSet::default();
-                for (e, _) in body.iter().zip(&owners).filter(|(_, o)| **o == Some(owner)) {
+                for (e, _) in body.iter().zip(&owners).filter(|(_, o)| **o == owner) {
                     variables(std::slice::from_ref(e), &mut names);
                 }
                 (step, self.visible(Some(&names)))
@@ -246,10 +263,17 @@ impl Scope<'_, '_> {
             }
             self.expr(e);
         }
-        if let (Some(marking), Some((tells, step))) = (&mut self.marking, before) {
+        if let (Some(marking), Some((tells, top_tells, step))) = (&mut self.marking, before) {
             // What follows a rule's body makes its answer.
             marking.tells = outermost || tells;
+            marking.top_tells = outermost || top_tells;
             marking.step = step;
+            let mut deciding = body
+                .iter()
+                .zip(&owners)
+                .zip(&flags)
+                .filter(|((e, owner), tells)| !**tells && owner.is_some() && !e.generated);
+            marking.decides = deciding.next_back().map(|((e, _), _)| e.loc.clone());
         }
     }
 
@@ -275,7 +299,7 @@ impl Scope<'_, '_> {
             let mut plain = true;
             for e in members(*group) {
                 variables(std::slice::from_ref(e), &mut names);
-                plain &= self.only_makes(e);
+                plain &= self.only_makes(e, group.and_then(|g| body.get(g)));
             }
             let binding = group.is_none()
                 || group
@@ -302,8 +326,9 @@ impl Scope<'_, '_> {
             .collect()
     }
 
-    /// Calls built-ins and follows references, asks no rule, compares nothing.
-    fn only_makes(&self, e: &Expr) -> bool {
+    /// Calls and follows references, compares nothing. A rule may be asked on the way, not for the very value that is
+    /// bound: that decides.
+    fn only_makes(&self, e: &Expr, owner: Option<&Expr>) -> bool {
         if e.negated || !e.with.is_empty() {
             return false;
         }
@@ -316,18 +341,25 @@ impl Scope<'_, '_> {
         let TermValue::Ref(parts) = &op.value else {
             return false;
         };
-        let makes = match self.p.callee(parts) {
-            Some(Callee::Builtin(b)) => super::body::operator(parts) == "eq" || b.arity() == args.len().checked_sub(1),
-            _ => false,
+        let equation = super::body::operator(parts) == "eq";
+        let arity = match self.p.callee(parts) {
+            Some(Callee::Builtin(b)) => b.arity(),
+            Some(Callee::Function(doc)) => Some(self.p.arity(doc)),
+            None => None,
         };
-        // A comprehension is never undefined, whatever it asks.
-        let asks = args.iter().any(|t| match &t.value {
+        if !equation && arity != args.len().checked_sub(1) {
+            return false;
+        }
+        let from_data = |t: &Term| match &t.value {
             TermValue::Ref(parts) => {
                 matches!(parts.first(), Some(Term { value: TermValue::Var(v), .. }) if v == "data")
             }
             _ => false,
-        });
-        makes && !asks
+        };
+        let asks = matches!(self.p.callee(parts), Some(Callee::Function(_))) || args.iter().any(from_data);
+        // What the owner binds, as the compiler has it.
+        let direct = owner.is_some_and(|o| std::ptr::eq(o, e) || bound(e).any(|v| bound(o).any(|w| v == w)));
+        !(asks && direct)
     }
 
     /// An operand as the user would write it.
@@ -406,7 +438,7 @@ impl Scope<'_, '_> {
             text: Box::default(),
         });
         if let (Some(marking), Some(at)) = (&mut self.marking, at) {
-            marking.scan.get_or_insert(at);
+            marking.scans.push(at);
         }
     }
 
@@ -452,7 +484,11 @@ impl Scope<'_, '_> {
 
     /// An item of a comprehension is complete.
     pub(super) fn made(&mut self, of: Operand) {
-        self.point(What::Made { of });
+        if let Some(marking) = &self.marking {
+            let decides = marking.decides.clone();
+            let vars = self.visible(None);
+            self.point(What::Made { of, decides, vars });
+        }
     }
 
     /// A block within the body begins.
@@ -460,7 +496,7 @@ impl Scope<'_, '_> {
         self.marking.as_mut().map(|m| {
             m.nested += 1;
             Outer {
-                scan: m.scan.take(),
+                scans: std::mem::take(&mut m.scans),
                 asked: std::mem::take(&mut m.asked),
             }
         })
@@ -471,11 +507,11 @@ impl Scope<'_, '_> {
     pub(super) fn block_ends(&mut self, outer: Option<Outer>, undefined: bool) {
         let Some(outer) = outer else { return };
         let Some(marking) = &mut self.marking else { return };
-        let scan = std::mem::replace(&mut marking.scan, outer.scan);
+        let scans = std::mem::replace(&mut marking.scans, outer.scans);
         let asked = std::mem::replace(&mut marking.asked, outer.asked);
         marking.nested = marking.nested.saturating_sub(1);
-        if let Some(after) = scan {
-            self.point(What::Fold { after });
+        if !scans.is_empty() {
+            self.point(What::Fold { scans: scans.into() });
         }
         if undefined {
             for what in &asked {
