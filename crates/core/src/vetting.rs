@@ -3,6 +3,7 @@
 use crate::constraint::Constraint;
 use crate::exclusion::CONFIG_NAME;
 use crate::expansion::Expansion;
+use crate::manifest::Places;
 use crate::object::{self, Gvk};
 use crate::policy_set::{CompileOptions, PolicySet};
 use crate::template::{Outline, Template};
@@ -92,10 +93,17 @@ fn vet_template(object: &Value) -> Result<Vec<String>, Refusal> {
     if operations.len() > 1 && operations.iter().any(|o| o.as_str() == Some("*")) {
         return Err(Refusal::other("if '*' is present, must not specify other operations"));
     }
-    Ok(match Template::read(object, &CompileOptions::default()) {
-        Ok(_) => Vec::new(),
-        Err(e) => vec![format!("the template will not be enforced: {}", e.message)],
-    })
+    Ok(
+        match Template::read(
+            object,
+            &"request".into(),
+            &Places::default(),
+            &CompileOptions::default(),
+        ) {
+            Ok(_) => Vec::new(),
+            Err(e) => vec![format!("the template will not be enforced: {}", e.message)],
+        },
+    )
 }
 
 #[cfg(test)]
