@@ -137,7 +137,7 @@ impl Manifests {
 
     fn survey(&self) -> &Survey {
         self.survey.get_or_init(|| {
-            let words = ["gatekeeper.sh", "Namespace"].map(|w| memmem::Finder::new(w));
+            let words = ["gatekeeper.sh", "Namespace"].map(memmem::Finder::new);
             let mut out = Survey::default();
             // What cannot be read is told when it is judged.
             for (name, document) in self.having(Some(words)) {

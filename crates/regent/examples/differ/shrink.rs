@@ -166,7 +166,7 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
                 }
             }
         } else if c == '`' {
-            while let Some(n) = chars.next() {
+            for n in chars.by_ref() {
                 token.push(n);
                 if n == '`' {
                     break;

@@ -134,7 +134,7 @@ impl Xsd {
                 None => out.push(format!("{at}: attribute {name} is unknown")),
                 Some(Some("xs:string") | None) => {}
                 Some(Some(simple)) => {
-                    let restriction = &children(self.top("xs:simpleType", simple))[..];
+                    let restriction = children(self.top("xs:simpleType", simple));
                     let pattern = restriction.iter().flat_map(children).next().unwrap();
                     assert_eq!(tag(pattern), "xs:pattern");
                     let pattern = format!("^(?:{})$", attribute(pattern, "value").unwrap());
