@@ -224,6 +224,12 @@ impl Program {
         }
     }
 
+    /// Whether some body is left before something in it that could fail, since what OPA's rule index tests first does
+    /// not hold. An evaluator without that index sees failures here that OPA does not.
+    pub fn hides_errors(&self) -> bool {
+        self.plan.guarded
+    }
+
     /// The checked and lowered rules, if [`CompileOptions::keep_lowered`] asked for them.
     pub fn lowered(&self) -> Option<&Compiled> {
         self.lowered.as_deref()

@@ -22,6 +22,10 @@ pub(crate) struct Prepared {
     idle: Mutex<Vec<Idle>>,
     /// See [`Printed::keyed`].
     keyed: bool,
+    /// See [`Printed::packages`].
+    packages: bool,
+    /// See [`Program::hides_errors`].
+    hides_errors: bool,
     cache: Arc<Cache>,
 }
 
@@ -159,6 +163,7 @@ impl Prepared {
             modules,
             builtins,
             keyed,
+            packages,
         } = text::print(lowered)?;
         let mut engine = Engine::new();
         engine.set_rego_v0(false);
@@ -185,6 +190,8 @@ impl Prepared {
             base: engine,
             idle: Mutex::default(),
             keyed,
+            packages,
+            hides_errors: program.hides_errors(),
             cache: Arc::default(),
         })
     }
@@ -221,6 +228,10 @@ impl Prepared {
             Ok(input) => input.unwrap_or(regorus::Value::Undefined),
             Err(why) => return Opinion::NotAsked(why),
         };
+        let bare = question.data.as_object().is_none_or(|data| data.is_empty());
+        if self.packages && !bare {
+            return Opinion::NotAsked(reason("package-keys", "the names in a package, beside base documents"));
+        }
         if !idle.data.as_ref().is_some_and(|data| same(data, &question.data)) {
             let data = match to_other(&question.data) {
                 Ok(data) => data,
@@ -291,6 +302,9 @@ impl Prepared {
         }
         if self.keyed && is(CONFLICTS) {
             return Opinion::NotAsked(reason("whole-rules", error));
+        }
+        if self.hides_errors && is(CONFLICTS) {
+            return Opinion::NotAsked(reason("rule-index", error));
         }
         Opinion::Error(error.to_owned())
     }

@@ -122,6 +122,18 @@ pub(crate) fn is_keyed(partial: &FxHashSet<Vec<String>>, steps: &[Term]) -> bool
     false
 }
 
+/// Whether a reference below `data` has a step that is not known where a package, or what packages are in, stands.
+pub(crate) fn goes_through(packages: &[Vec<String>], steps: &[Term]) -> bool {
+    let mut path = Vec::new();
+    for step in steps {
+        match &step.value {
+            TermValue::String(s) => path.push(s.to_string()),
+            _ => return packages.iter().any(|p| p.starts_with(&path)),
+        }
+    }
+    false
+}
+
 /// The rule that makes the object of its entries.
 pub(crate) fn document(out: &mut String, name: &str, object: &PartialObject) {
     let _ = write!(out, "{name} := ");

@@ -28,6 +28,8 @@ pub(crate) struct Printed {
     pub(crate) builtins: BTreeMap<&'static str, &'static Builtin>,
     /// A partial rule is asked for by a key somewhere.
     pub(crate) keyed: bool,
+    /// The names in a package are gone through somewhere.
+    pub(crate) packages: bool,
 }
 
 /// The package of the rules that stand for queries: `q0`, `q1`, ...
@@ -47,12 +49,14 @@ pub(crate) fn print(compiled: &Compiled) -> Result<Printed, String> {
     let functions = Rc::new(functions(compiled));
     let objects = Rc::new(objects::find(compiled)?);
     let partial = Rc::new(objects::partial(compiled));
+    let paths = Rc::new(compiled.modules.iter().map(objects::module_path).collect());
     let mut entries = format!("package {}\n\n", objects::PACKAGE);
     for (i, module) in compiled.modules.iter().enumerate() {
-        let mut printer = Printer::new(&functions, &objects, &partial);
+        let mut printer = Printer::new(&functions, &objects, &partial, &paths);
         printer.module = i;
         printer.module(module)?;
         printed.keyed |= printer.keyed;
+        printed.packages |= printer.packages;
         printed.builtins.append(&mut printer.builtins);
         printed.modules.push((format!("m{i}"), printer.out));
         entries.push_str(&printer.entries);
@@ -61,12 +65,13 @@ pub(crate) fn print(compiled: &Compiled) -> Result<Printed, String> {
         printed.modules.push(("entries".to_owned(), entries));
     }
     if !compiled.queries.is_empty() {
-        let mut printer = Printer::new(&functions, &objects, &partial);
+        let mut printer = Printer::new(&functions, &objects, &partial, &paths);
         let _ = writeln!(printer.out, "package {QUERIES}\n");
         for (i, query) in compiled.queries.iter().enumerate() {
             printer.query(i, query)?;
         }
         printed.keyed |= printer.keyed;
+        printed.packages |= printer.packages;
         printed.builtins.append(&mut printer.builtins);
         printed.modules.push(("queries".to_owned(), printer.out));
     }
@@ -104,10 +109,18 @@ struct Printer {
     /// Paths of partial rules.
     partial: Rc<FxHashSet<Vec<String>>>,
     keyed: bool,
+    packages: bool,
+    /// Paths of packages.
+    package_paths: Rc<Vec<Vec<String>>>,
 }
 
 impl Printer {
-    fn new(functions: &Rc<Functions>, objects: &Rc<PartialObjects>, partial: &Rc<FxHashSet<Vec<String>>>) -> Printer {
+    fn new(
+        functions: &Rc<Functions>,
+        objects: &Rc<PartialObjects>,
+        partial: &Rc<FxHashSet<Vec<String>>>,
+        paths: &Rc<Vec<Vec<String>>>,
+    ) -> Printer {
         Printer {
             out: String::new(),
             functions: functions.clone(),
@@ -120,6 +133,8 @@ impl Printer {
             fresh: 0,
             partial: partial.clone(),
             keyed: false,
+            packages: false,
+            package_paths: paths.clone(),
         }
     }
 
@@ -621,6 +636,7 @@ impl Printer {
             TermValue::Var(v) if is_root(v) => {
                 self.put(v);
                 self.keyed |= v == "data" && objects::is_keyed(&self.partial, rest);
+                self.packages |= v == "data" && objects::goes_through(&self.package_paths, rest);
             }
             TermValue::Var(v) => self.var(v),
             _ => return Err(reason("unread", "a reference into a literal")),

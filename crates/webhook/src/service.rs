@@ -58,7 +58,14 @@ impl Drop for Counted<'_> {
 pub(crate) async fn handle(shared: Arc<Shared>, connection: Arc<State>, request: Request<Incoming>) -> Answer {
     let _in_flight = connection.request();
     let http1 = request.version() < Version::HTTP_2;
-    let mut answer = match route(&request) {
+    let head = request.method() == Method::HEAD;
+    // hyper bounds what it has read of a head that is not whole yet; one that came at once may be longer.
+    let routed = if heading(&request) > shared.limits.headers {
+        Err(Box::new(text(431, "the request line and headers are too long")))
+    } else {
+        route(&request)
+    };
+    let mut answer = match routed {
         Err(refusal) => *refusal,
         Ok(path) => review(&shared, path, request).await,
     };
@@ -67,8 +74,19 @@ pub(crate) async fn handle(shared: Arc<Shared>, connection: Arc<State>, request:
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    if head {
+        // Over HTTP/2 nobody takes the body off.
+        *answer.body_mut() = Full::default();
+    }
     shared.metrics.response(answer.status().as_u16());
     answer
+}
+
+/// Bytes of a request line and headers, roughly.
+fn heading<B>(request: &Request<B>) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    headers.sum::<usize>() + request.method().as_str().len() + path
 }
 
 /// Which question it is, by its headers alone. What is refused here is nothing that an API server sends.

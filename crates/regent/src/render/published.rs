@@ -85,6 +85,10 @@ impl Xsd {
     pub(super) fn read(name: &str) -> Xsd {
         let comments = regex::Regex::new("(?s)<!--.*?-->").unwrap();
         let text = comments.replace_all(&text(name), "").replacen(" ?>", "?>", 1);
+        let text = match text.split_once("?>") {
+            Some((head, body)) => format!("{head}?>\n{}", body.trim_start()),
+            None => text,
+        };
         Xsd(Xml::document(&text))
     }
 

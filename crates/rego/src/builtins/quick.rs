@@ -21,8 +21,10 @@ pub(crate) enum Short<'a> {
 /// A short way: operands, and an empty text to write to.
 pub(crate) type Quick = for<'a> fn(&[&'a Value], &mut String) -> Short<'a>;
 
-/// Longer texts are made the long way, where they are charged before they are made.
+/// Longer texts go the long way, where work and size are charged before anything is done.
 const LONG: usize = 4 << 10;
+/// Larger collections that would be looked through go the long way, too.
+const MANY: usize = 1 << 10;
 /// Room for a text at first.
 const ROOM: usize = 256;
 
@@ -71,9 +73,18 @@ fn only<'a>(args: &[&'a Value], test: fn(&Value) -> bool) -> Short<'a> {
     }
 }
 
+/// Whether comparing with a value costs next to nothing.
+fn is_small(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(crate::Number::Int(_)) => true,
+        Value::String(s) => s.len() <= LONG,
+        _ => false,
+    }
+}
+
 fn texts<'a>(args: &[&'a Value], test: fn(&str, &str) -> bool) -> Short<'a> {
     match args {
-        [Value::String(s), Value::String(t)] => truth(test(s, t)),
+        [Value::String(s), Value::String(t)] if s.len() <= LONG && t.len() <= LONG => truth(test(s, t)),
         _ => Short::No,
     }
 }
@@ -83,7 +94,7 @@ fn count<'a>(args: &[&'a Value]) -> Short<'a> {
         [Value::Array(a)] => a.len(),
         [Value::Object(o)] => o.len(),
         [Value::Set(s)] => s.len(),
-        [Value::String(s)] if s.is_ascii() => s.len(),
+        [Value::String(s)] if s.len() <= LONG && s.is_ascii() => s.len(),
         _ => return Short::No,
     };
     i64::try_from(n).map_or(Short::No, Short::Int)
@@ -94,8 +105,11 @@ fn object_get<'a>(args: &[&'a Value]) -> Short<'a> {
         return Short::No;
     };
     let found = match key {
-        Value::Array(path) => path.iter().try_fold(*object, |v, key| v.lookup(key)),
-        key => o.get(key),
+        Value::Array(path) if path.len() <= MANY && path.iter().all(is_small) => {
+            path.iter().try_fold(*object, |v, key| v.lookup(key))
+        }
+        key if is_small(key) => o.get(key),
+        _ => return Short::No,
     };
     Short::Is(found.unwrap_or(default))
 }
@@ -104,8 +118,11 @@ fn member<'a>(args: &[&'a Value]) -> Short<'a> {
     let [wanted, collection] = args else {
         return Short::No;
     };
+    if !is_small(wanted) {
+        return Short::No;
+    }
     truth(match collection {
-        Value::Array(a) => a.contains(wanted),
+        Value::Array(a) if a.len() <= MANY => a.contains(wanted),
         Value::Set(s) => s.contains(wanted),
         _ => return Short::No,
     })
@@ -152,14 +169,14 @@ fn integers<'a>(a: &crate::Number, b: &crate::Number, with: fn(i64, i64) -> Opti
 
 fn unchanged<'a>(args: &[&'a Value], fits: fn(u8) -> bool) -> Short<'a> {
     match args {
-        [v @ Value::String(s)] if s.bytes().all(|b| b.is_ascii() && fits(b)) => Short::Is(v),
+        [v @ Value::String(s)] if s.len() <= LONG && s.bytes().all(|b| b.is_ascii() && fits(b)) => Short::Is(v),
         _ => Short::No,
     }
 }
 
 fn uncut<'a>(args: &[&'a Value], fits: fn(&str, &str) -> bool) -> Short<'a> {
     match args {
-        [v @ Value::String(s), Value::String(t)] if t.is_empty() || fits(s, t) => Short::Is(v),
+        [v @ Value::String(s), Value::String(t)] if t.len() <= LONG && (t.is_empty() || fits(s, t)) => Short::Is(v),
         _ => Short::No,
     }
 }
@@ -173,6 +190,9 @@ fn concat<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
         Value::Set(s) => s.items(),
         _ => return Short::No,
     };
+    if items.len() > MANY {
+        return Short::No;
+    }
     out.reserve(ROOM);
     for (i, item) in items.iter().enumerate() {
         let Value::String(s) = item else {
@@ -194,6 +214,9 @@ fn sprintf<'a>(args: &[&'a Value], out: &mut String) -> Short<'a> {
     let [Value::String(format), Value::Array(values)] = args else {
         return Short::No;
     };
+    if format.len() > LONG {
+        return Short::No;
+    }
     out.reserve(ROOM);
     let mut values = values.iter();
     let mut rest = format.as_str();
@@ -230,6 +253,9 @@ fn units_parse<'a>(args: &[&'a Value]) -> Short<'a> {
     let [Value::String(text)] = args else {
         return Short::No;
     };
+    if text.len() > LONG {
+        return Short::No;
+    }
     let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     let Some((digits, unit)) = text.split_at_checked(end) else {
         return Short::No;

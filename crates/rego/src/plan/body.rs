@@ -33,6 +33,7 @@ pub(super) struct Done {
     pub(crate) views: Vec<View>,
     pub(crate) errors: Vec<Error>,
     pub(crate) trace: TracePlan,
+    pub(crate) guarded: bool,
 }
 
 /// State of the whole program's planning.
@@ -56,6 +57,8 @@ pub(super) struct Planner<'t> {
     constant_documents: FxHashMap<DocId, Option<Operand>>,
     /// Some `with` replaces something below `data`.
     documents_replaced: bool,
+    /// Some body has a test of [`guard`].
+    guarded: bool,
 }
 
 /// State of planning one body.
@@ -130,6 +133,7 @@ impl<'t> Planner<'t> {
             mocked,
             constant_documents: FxHashMap::default(),
             documents_replaced,
+            guarded: false,
         }
     }
 
@@ -161,6 +165,7 @@ impl<'t> Planner<'t> {
             views: self.views.into_iter().flatten().collect(),
             errors: self.errors,
             trace: self.trace_plan,
+            guarded: self.guarded,
         }
     }
 
@@ -318,6 +323,7 @@ impl<'t> Planner<'t> {
                 };
             }
             for test in guard::guards(r, args, tree) {
+                scope.p.guarded = true;
                 let a = scope.eval(test.subject);
                 if let Some(value) = test.equals {
                     let b = scope.eval(value);

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) kept: Vec<Kept>,
     /// What a tracer is told; empty unless compiled for tracing.
     pub(crate) trace: TracePlan,
+    /// See [`crate::Program::hides_errors`].
+    pub(crate) guarded: bool,
 }
 
 impl Plan {
@@ -109,5 +111,6 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
         kept: joins.iter().map(|_| Kept::default()).collect(),
         joins,
         trace: done.trace,
+        guarded: done.guarded,
     })
 }
