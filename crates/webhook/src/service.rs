@@ -85,7 +85,10 @@ pub(crate) async fn handle(shared: Arc<Shared>, connection: Arc<State>, request:
 /// Bytes of a request line and headers, roughly.
 fn heading<B>(request: &Request<B>) -> usize {
     let path = request.uri().path_and_query().map_or(0, |p| p.as_str().len());
-    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
     headers.sum::<usize>() + request.method().as_str().len() + path
 }
 

@@ -4,6 +4,7 @@ use super::ops::{DocId, Kind, Node, NodeId};
 use crate::ast::{Rule, Term, TermValue};
 use crate::compile::Compiled;
 use crate::value::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The tree and the rules of each document.
 pub(super) struct Tree<'m> {
@@ -56,14 +57,27 @@ impl<'m> Tree<'m> {
                         ..Node::default()
                     });
                     if let Some(node) = self.nodes.get_mut(at as usize) {
-                        node.children.push((key.clone(), id));
-                        node.children.sort_by(|a, b| a.0.cmp(&b.0));
+                        let place = node.children.partition_point(|c| c.0 < *key);
+                        node.children.insert(place, (key.clone(), id));
                     }
                     id
                 }
             };
         }
         at
+    }
+
+    /// The document that a node's rules are part of: the highest open one on the way there, or itself.
+    fn owner(&self, node: NodeId, open: &FxHashSet<NodeId>) -> NodeId {
+        let mut at: NodeId = 0;
+        for key in self.get(node).map_or(&[][..], |n| &n.path) {
+            match self.get(at).and_then(|n| n.child(key)) {
+                Some(id) if open.contains(&id) => return id,
+                Some(id) => at = id,
+                None => break,
+            }
+        }
+        node
     }
 
     /// A node by number.
@@ -116,59 +130,37 @@ pub(super) fn build(compiled: &Compiled) -> Tree<'_> {
         }
     }
     // A document with keys that are only known when running takes in the rules of the paths below it.
-    let mut order: Vec<NodeId> = Vec::new();
-    for (node, _) in &members {
-        if !order.contains(node) {
-            order.push(*node);
-        }
-    }
-    let open: Vec<NodeId> = members
+    let open: FxHashSet<NodeId> = members
         .iter()
         .filter(|(_, m)| !m.suffix.is_empty())
         .map(|(n, _)| *n)
         .collect();
-    let mut swallowed: Vec<(NodeId, NodeId)> = Vec::new();
-    for id in &order {
-        let Some(path) = tree.get(*id).map(|n| n.path.clone()) else {
-            continue;
-        };
-        let owner = open
-            .iter()
-            .filter(|o| **o != *id)
-            .filter_map(|o| tree.get(*o).map(|n| (*o, n.path.len(), path.starts_with(&n.path))))
-            .filter(|(_, _, below)| *below)
-            .min_by_key(|(_, len, _)| *len);
-        if let Some((owner, ..)) = owner {
-            swallowed.push((*id, owner));
+    let mut at: FxHashMap<NodeId, usize> = FxHashMap::default();
+    let mut documents: Vec<(NodeId, Vec<Member<'_>>)> = Vec::new();
+    for (node, mut member) in members {
+        let owner = tree.owner(node, &open);
+        if owner != node {
+            let depth = tree.get(owner).map_or(0, |n| n.path.len());
+            let path = tree.get(node).map_or(&[][..], |n| &n.path);
+            member.below = path.iter().skip(depth).cloned().collect();
+        }
+        let place = *at.entry(owner).or_insert_with(|| {
+            documents.push((owner, Vec::new()));
+            documents.len() - 1
+        });
+        if let Some((_, rules)) = documents.get_mut(place) {
+            rules.push(member);
         }
     }
-    for id in order.iter().filter(|id| !swallowed.iter().any(|s| s.0 == **id)) {
-        let Some(path) = tree.get(*id).map(|n| n.path.clone()) else {
-            continue;
-        };
-        let mut rules = Vec::new();
-        let mut rest = Vec::new();
-        for (node, member) in members.drain(..) {
-            let below = swallowed.iter().any(|s| s.0 == node && s.1 == *id);
-            if node == *id {
-                rules.push(member);
-            } else if below {
-                let keys = tree
-                    .get(node)
-                    .map(|n| n.path.iter().skip(path.len()).cloned().collect())
-                    .unwrap_or_default();
-                rules.push(Member { below: keys, ..member });
-            } else {
-                rest.push((node, member));
-            }
-        }
-        members = rest;
+    for (id, rules) in documents {
         let kind = kind(&rules);
         let doc = tree.groups.len() as DocId;
+        let Some(node) = tree.nodes.get_mut(id as usize) else {
+            continue;
+        };
+        node.doc = Some(doc);
+        let path = node.path.clone();
         tree.groups.push(Group { kind, path, rules });
-        if let Some(node) = tree.nodes.get_mut(*id as usize) {
-            node.doc = Some(doc);
-        }
     }
     tree
 }
