@@ -12,7 +12,7 @@
 //! - [`PolicySet::compile`]: a bundle checked and planned; every problem is gathered, none hides another.
 //! - [`Review`]: one object or AdmissionRequest to be judged.
 //! - [`Inventory`]: what policies see as `data.inventory`, and the Namespaces that matching asks for.
-//! - [`evaluate`]: the one function that gives a verdict; [`explain`] says which constraints matched and why.
+//! - [`evaluate()`]: the one function that gives a verdict; [`explain()`] says which constraints matched and why.
 //! - [`Decision`]: violations in total order, and what could not be judged.
 //! - [`suite`]: Suites of `gator verify` and Rego unit tests, as data and as a runner.
 

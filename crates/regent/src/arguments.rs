@@ -1,4 +1,8 @@
 //! The command line as clap reads it.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "these texts are help on a terminal, where brackets are brackets"
+)]
 
 mod serve;
 

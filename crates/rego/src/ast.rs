@@ -1,7 +1,7 @@
 //! The syntax tree, shaped after OPA's (`ast.Module`, `ast.Rule`, `ast.Expr`, `ast.Term`), because the compiler's
 //! stages and the text of its errors are defined on that shape.
 //!
-//! The parser makes it, [`crate::compile`] rewrites it into lowered form (references resolved, calls hoisted, bodies
+//! The parser makes it, [`crate::compile()`] rewrites it into lowered form (references resolved, calls hoisted, bodies
 //! ordered), and the planner reads the lowered form.
 
 use crate::number::Number;

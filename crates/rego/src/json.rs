@@ -439,7 +439,7 @@ pub fn write(value: &Value) -> String {
     out
 }
 
-/// JSON for people: as [`write`], but with `<`, `>` and `&` as they are, indented by `indent` if it is not empty.
+/// JSON for people: as [`write()`], but with `<`, `>` and `&` as they are, indented by `indent` if it is not empty.
 pub fn write_plain(value: &Value, indent: &str) -> String {
     let mut out = String::new();
     let layout = (!indent.is_empty()).then_some(("", indent));

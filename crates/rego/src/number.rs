@@ -1,7 +1,7 @@
 //! Numbers as OPA has them: the text is the number.
 //!
 //! A number keeps the text it was written in. Comparing is exact whatever the length; arithmetic is that of
-//! [`crate::softfloat`], 64 bits of mantissa. No exponent, however large, costs more than the text is long.
+//! `softfloat`, 64 bits of mantissa. No exponent, however large, costs more than the text is long.
 
 use crate::softfloat::Soft;
 use smol_str::SmolStr;

@@ -1,7 +1,7 @@
 //! YAML as Kubernetes reads it (`sigs.k8s.io/yaml`: YAML 1.1 scalars, merge keys, keys become strings), straight into
 //! values; and back.
 //!
-//! The grammar is granit-parser's; what a scalar means ([`scalar`]), what a mapping becomes and the bounds are ours.
+//! The grammar is granit-parser's; what a scalar means (`scalar`), what a mapping becomes and the bounds are ours.
 
 mod build;
 mod emit;

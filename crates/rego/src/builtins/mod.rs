@@ -1,8 +1,8 @@
 //! OPA's built-in functions: one list of what OPA declares, one table of what is implemented per family.
 //!
-//! A family is a file with `pub(crate) const TABLE: Table = &[("plus", plus), ..]` and a line in [`FAMILIES`].
+//! A family is a file with `pub(crate) const TABLE: Table = &[("plus", plus), ..]` and a line in `FAMILIES`.
 //! Signatures and flags are not repeated there: `declared.tsv` holds them for all of OPA's built-ins.
-//! Operands are checked with the functions of [`operand`], whose texts are OPA's.
+//! Operands are checked with the functions of `operand`, whose texts are OPA's.
 
 mod aggregates;
 mod arithmetic;
