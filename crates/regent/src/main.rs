@@ -18,6 +18,11 @@ mod terminal;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Evaluations make and drop many small values on threads of their own: the system's allocator is slow at both, and giving
+/// back what a stopped evaluation made took longer than the evaluation.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything runs on a thread with a stack for deep values and long rule chains.
 const STACK: usize = 64 << 20;
 

@@ -1,8 +1,11 @@
 //! METADATA blocks: comments that begin with `# METADATA`, and what they stand before.
 
+mod shape;
+
 use crate::Value;
 use crate::ast::{Annotations, Loc, Rule, Term, TermValue};
 use crate::error::{Code, Error};
+use crate::yaml::{self, Place, ReadError, ReadOptions};
 use smol_str::SmolStr;
 
 /// A block as read, before it is known what it belongs to.
@@ -89,17 +92,21 @@ pub(super) fn blocks(comments: &[(Loc, String)]) -> (Vec<Block>, Vec<Error>) {
             faults.push(Error::new(Code::Parse, &marker.0, fault));
             continue;
         }
-        match crate::yaml::read(&text) {
-            Ok(value) if value.as_object().is_some() => blocks.push(Block {
-                value,
-                loc: marker.0.clone(),
-            }),
-            Ok(_) => {
-                // The text is not empty, so a line stands below the marker.
-                let mut loc = marker.0.clone();
-                loc.row += 1;
-                let fault = "yaml: unmarshal errors:\n  line 1: a METADATA block must be a mapping";
-                faults.push(Error::new(Code::Parse, &loc, fault));
+        match read(&text) {
+            Ok((value, place)) => {
+                // OPA tells of what it could not read at the block's end, of what it could not use at the marker.
+                let mut end = marker.0.clone();
+                end.row = row;
+                if let Some(fault) = shape::types(&value, &place) {
+                    faults.push(Error::new(Code::Parse, &end, fault));
+                } else if let Some(fault) = shape::definitions(&value) {
+                    faults.push(Error::new(Code::Parse, &marker.0, fault));
+                } else {
+                    blocks.push(Block {
+                        value,
+                        loc: marker.0.clone(),
+                    });
+                }
             }
             Err(e) => {
                 let mut loc = marker.0.clone();
@@ -112,6 +119,14 @@ pub(super) fn blocks(comments: &[(Loc, String)]) -> (Vec<Block>, Vec<Error>) {
     (blocks, faults)
 }
 
+fn read(text: &str) -> Result<(Value, Place), ReadError> {
+    let value = match yaml::read(text)? {
+        Value::Null => Value::object(Vec::new()),
+        value => value,
+    };
+    Ok((value, yaml::read_places(text, ReadOptions::default())?))
+}
+
 /// Gives each block its scope and the statement after it; those that do not fit are left out, with a fault.
 pub(super) fn attach(blocks: Vec<Block>, targets: &[Target]) -> (Vec<Annotations>, Vec<Error>) {
     let (mut attached, mut faults) = (Vec::new(), Vec::new());
@@ -119,8 +134,10 @@ pub(super) fn attach(blocks: Vec<Block>, targets: &[Target]) -> (Vec<Annotations
         let target = targets.iter().find(|t| t.row > block.loc.row);
         let kind = target.map(|t| t.kind);
         let entrypoint = block.value.get("entrypoint").and_then(Value::as_bool) == Some(true);
-        let scope: SmolStr = match block.value.get("scope").and_then(Value::as_str) {
-            Some(scope) if !scope.is_empty() => scope.into(),
+        let scope: SmolStr = match block.value.get("scope") {
+            Some(Value::String(scope)) if !scope.is_empty() => scope.as_str().into(),
+            Some(Value::Number(scope)) => scope.to_string().into(),
+            Some(Value::Bool(scope)) => scope.to_string().into(),
             _ => match kind {
                 Some(Kind::Rule) if entrypoint => "document".into(),
                 Some(Kind::Rule) => "rule".into(),
