@@ -40,6 +40,8 @@ pub struct Rewrites {
     pub joins: bool,
     /// Run before a loop what needs nothing of it.
     pub hoist: bool,
+    /// Plan short functions where they are called.
+    pub inline: bool,
 }
 
 impl Rewrites {
@@ -50,6 +52,7 @@ impl Rewrites {
         constants: true,
         joins: true,
         hoist: true,
+        inline: true,
     };
     /// The plan as written.
     pub const NONE: Rewrites = Rewrites {
@@ -58,6 +61,7 @@ impl Rewrites {
         constants: false,
         joins: false,
         hoist: false,
+        inline: false,
     };
 }
 

@@ -33,6 +33,21 @@ pub enum Value {
 #[derive(Clone, Debug, Default)]
 pub struct Object {
     entries: Vec<(Value, Value)>,
+    /// The [`mark`] of every string key: policies mostly look for fields that are not there, and this says so at once.
+    marks: u64,
+}
+
+/// One of 64 bits for a string key, by what is cheap to know of it.
+#[inline]
+fn mark(key: &str) -> u64 {
+    let last = key.as_bytes().last().copied().unwrap_or_default();
+    1 << ((key.len().wrapping_mul(11) ^ usize::from(last)) & 63)
+}
+
+/// The marks of all string keys.
+fn marks(entries: &[(Value, Value)]) -> u64 {
+    let of = |e: &(Value, Value)| e.0.as_str().map_or(0, mark);
+    entries.iter().fold(0, |marks, e| marks | of(e))
 }
 
 /// Items sorted, unique.
@@ -76,7 +91,12 @@ impl Object {
             }
             entries = out;
         }
-        Object { entries }
+        Object::of_sorted(entries)
+    }
+
+    fn of_sorted(entries: Vec<(Value, Value)>) -> Object {
+        let marks = marks(&entries);
+        Object { entries, marks }
     }
 
     /// [`Object::from_entries`] where all keys are strings, which are then compared as such.
@@ -90,7 +110,7 @@ impl Object {
                 return Object::from_entries(entries);
             }
         }
-        Object { entries }
+        Object::of_sorted(entries)
     }
 
     /// The value at a key.
@@ -108,7 +128,15 @@ impl Object {
     }
 
     /// Where a string key stands.
+    #[inline]
     fn position(&self, key: &str) -> Option<usize> {
+        if self.marks & mark(key) == 0 {
+            return None;
+        }
+        self.search(key)
+    }
+
+    fn search(&self, key: &str) -> Option<usize> {
         if self.entries.len() <= SCAN {
             // Keys of one object seldom share length and last byte, so few are compared whole.
             let last = key.as_bytes().last();
@@ -152,7 +180,10 @@ impl Object {
                     e.1 = value;
                 }
             }
-            Err(at) => self.entries.insert(at, (key, value)),
+            Err(at) => {
+                self.marks |= key.as_str().map_or(0, mark);
+                self.entries.insert(at, (key, value));
+            }
         }
     }
 

@@ -120,7 +120,7 @@ fn theirs(answer: &Value) -> Answer {
 }
 
 /// Each rewrite alone.
-const ALONE: [Rewrites; 5] = [
+const ALONE: [Rewrites; 6] = [
     Rewrites {
         select: true,
         ..Rewrites::NONE
@@ -139,6 +139,10 @@ const ALONE: [Rewrites; 5] = [
     },
     Rewrites {
         hoist: true,
+        ..Rewrites::NONE
+    },
+    Rewrites {
+        inline: true,
         ..Rewrites::NONE
     },
 ];

@@ -34,15 +34,20 @@ impl Case {
 
 type Res<T> = Result<T, Box<dyn Error>>;
 
-/// All cases below a checkout.
-pub fn all(root: &Path) -> Res<Vec<Case>> {
+/// The cases below a checkout whose names contain a text.
+pub fn named(root: &Path, text: &str) -> Res<Vec<Case>> {
     let mut out = library(root)?;
+    out.retain(|c| c.name.contains(text));
     let mut programs: Vec<PathBuf> = files(&root.join("benches/programs"))?;
-    programs.retain(|p| p.extension().is_some_and(|e| e == "rego"));
+    programs.retain(|p| p.extension().is_some_and(|e| e == "rego") && program_name(p).contains(text));
     for path in programs {
         out.push(program(root, &path)?);
     }
     Ok(out)
+}
+
+fn program_name(path: &Path) -> String {
+    format!("programs/{}", path.file_stem().unwrap_or_default().display())
 }
 
 /// Every template with the parameters that one of the shipped sets gives it, else its schema's defaults.
@@ -119,7 +124,7 @@ fn program(root: &Path, path: &Path) -> Res<Case> {
         ),
     ]);
     Ok(Case {
-        name: format!("programs/{}", path.file_stem().unwrap_or_default().display()),
+        name: program_name(path),
         v0: note("version") == Some("v0"),
         query: query(&source),
         input: with_parameters(root, note("input").ok_or("no input named")?, parameters)?,

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p regent-rego --example speed -- cases            one JSON line a case, for OPA
 //!     cargo run --release -p regent-rego --example speed -- run [MS [NAME]]  name, nanoseconds, answer
-//!     cargo run --release -p regent-rego --example speed -- once NAME [N]    runs one case N times, for a profiler
+//!     cargo run --release -p regent-rego --example speed -- once NAME [N]    runs cases N times, for a profiler
 //!     cargo run --release -p regent-rego --example speed -- json             reading JSON, beside serde_json
 //!     cargo run --release -p regent-rego --example speed -- join [N]         unique Ingress hosts among N objects
 #![allow(
@@ -35,28 +35,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = root.canonicalize()?;
     match args.as_slice() {
         ["cases"] => {
-            for case in cases::all(&root)? {
+            for case in cases::named(&root, "")? {
                 println!("{}", case.line());
             }
         }
         ["run", rest @ ..] => {
             let budget = Duration::from_millis(rest.first().unwrap_or(&"60").parse()?);
             let name = rest.get(1).copied().unwrap_or_default();
-            for case in cases::all(&root)? {
-                if case.name.contains(name) {
-                    measure(&case, budget)?;
-                }
+            for case in cases::named(&root, name)? {
+                measure(&case, budget)?;
             }
         }
         ["once", name, rest @ ..] => {
             let times: u32 = rest.first().unwrap_or(&"1").parse()?;
-            for case in cases::all(&root)? {
-                if case.name == *name {
-                    let (program, entry) = load(&case)?;
-                    let context = context(&case);
-                    for _ in 0..times {
-                        black_box(program.eval(entry, &context)?);
-                    }
+            for case in cases::named(&root, name)? {
+                let (program, entry) = load(&case)?;
+                let context = context(&case);
+                for _ in 0..times {
+                    black_box(program.eval(entry, &context)?);
                 }
             }
         }
@@ -144,10 +140,8 @@ fn read_json(root: &Path) -> Result<(), Box<dyn Error>> {
 
 /// The shipped template of unique hosts: the first reviews of a snapshot, and those after.
 fn join(root: &Path, count: usize) -> Result<(), Box<dyn Error>> {
-    let mut all = cases::all(root)?.into_iter();
-    let mut case = all
-        .find(|c| c.name.starts_with("ingresses/unique-host"))
-        .ok_or("no template")?;
+    let mut found = cases::named(root, "ingresses/unique-host")?.into_iter();
+    let mut case = found.next().ok_or("no template")?;
     let input = std::fs::read(root.join("benches/inputs/ingress.json"))?;
     let review = json::read(&input, json::ReadOptions::default()).map_err(|e| e.message)?;
     let review = review.get("review").cloned().unwrap_or(Value::Null);

@@ -9,6 +9,7 @@
 
 mod call;
 mod document;
+mod format;
 mod frame;
 mod host;
 mod join;
@@ -294,6 +295,7 @@ impl<'a> Exec<'a> {
                     Some(quick) if self.short(*quick, args, *to)? => true,
                     _ => self.call(*callee, args, *to, *mockable, *loc)?,
                 },
+                Op::Format { format, to, loc } => self.format(format, *to, *loc)?,
                 Op::Doc { doc, to } => {
                     let value = self.doc(*doc)?;
                     self.set_if(*to, value)
@@ -312,7 +314,7 @@ impl<'a> Exec<'a> {
                     to,
                     loc,
                 } => self.comprehension(*collect, block, *to, *loc)?,
-                Op::Not { block, all } => !self.any(block, *all)?,
+                Op::Not { block } => !self.any(block)?,
                 Op::Every {
                     domain,
                     key,
@@ -498,10 +500,36 @@ impl<'a> Exec<'a> {
 
     /// Whether a block has a solution.
     #[inline(never)]
-    fn any(&mut self, block: &'a Block, _all: bool) -> Res<bool> {
-        let mut sink = Sink::found();
-        self.run(block, 0, &mut sink)?;
-        Ok(sink.is_found())
+    fn any(&mut self, block: &'a Block) -> Res<bool> {
+        // Most blocks are look-ups and tests, which need no sink.
+        for (pc, op) in block.ops.iter().enumerate() {
+            let holds = match op {
+                Op::Path { .. }
+                | Op::Step { .. }
+                | Op::Same { .. }
+                | Op::ArrayLen { .. }
+                | Op::ObjectLen { .. }
+                | Op::Truthy { .. }
+                | Op::Fail
+                | Op::Compare { .. } => self.test(op),
+                Op::Found { .. } => return Ok(true),
+                Op::Call {
+                    args,
+                    to,
+                    quick: Some(quick),
+                    ..
+                } if self.short(*quick, args, *to)? => true,
+                _ => {
+                    let mut sink = Sink::found();
+                    self.run(block, pc, &mut sink)?;
+                    return Ok(sink.is_found());
+                }
+            };
+            if !holds {
+                return Ok(false);
+            }
+        }
+        Ok(false)
     }
 
     #[inline(never)]
@@ -544,7 +572,7 @@ impl<'a> Exec<'a> {
             self.set(key, k);
         }
         self.set(value, v);
-        self.any(block, false)
+        self.any(block)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ops::*;
 use super::points::{Asked, Marking, TracePlan};
 use super::tree::{Group, Member, Tree, scalar};
-use super::{QueryPlan, guard, visit};
+use super::{QueryPlan, format, guard, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
 use crate::builtins;
 use crate::compile::Query;
@@ -59,6 +59,8 @@ pub(super) struct Planner<'t> {
     documents_replaced: bool,
     /// Some body has a test of [`guard`].
     guarded: bool,
+    /// Which functions have few and short bodies; see `plan/inline`.
+    pub(super) short_functions: FxHashMap<DocId, bool>,
 }
 
 /// State of planning one body.
@@ -68,8 +70,19 @@ pub(super) struct Scope<'p, 't> {
     pub(crate) ops: Vec<Op>,
     next: u32,
     uses: FxHashMap<SmolStr, u32>,
+    /// What is planned now runs once for each element of something.
+    pub(super) looped: bool,
+    /// Functions in functions that are being put in place of their calls.
+    pub(super) inlined: usize,
     /// Only when planning for tracing.
     pub(super) marking: Option<Marking>,
+}
+
+/// A body that is planned while another one is put in it.
+pub(super) struct Outer {
+    env: FxHashMap<SmolStr, Operand>,
+    ops: Vec<Op>,
+    uses: FxHashMap<SmolStr, u32>,
 }
 
 /// The parts of a call's operator.
@@ -134,7 +147,18 @@ impl<'t> Planner<'t> {
             constant_documents: FxHashMap::default(),
             documents_replaced,
             guarded: false,
+            short_functions: FxHashMap::default(),
         }
+    }
+
+    /// Whether the program is planned for tracing.
+    pub(super) fn traced(&self) -> bool {
+        self.trace
+    }
+
+    /// Whether some `with` replaces what has this name.
+    pub(super) fn is_mocked(&self, name: &str) -> bool {
+        self.mocked.contains(name)
     }
 
     /// The operand of a document that is one constant whatever the input.
@@ -227,6 +251,8 @@ impl<'t> Planner<'t> {
             ops: Vec::new(),
             next,
             uses,
+            looped: false,
+            inlined: 0,
             marking: None,
         }
     }
@@ -288,16 +314,7 @@ impl<'t> Planner<'t> {
         let mut rule: Option<&Rule> = Some(member.rule);
         let tree = self.tree;
         while let Some(r) = rule {
-            let mut uses = FxHashMap::default();
-            visit::rule(r, &mut |item| {
-                if let visit::Item::Term(Term {
-                    value: TermValue::Var(name),
-                    ..
-                }) = item
-                {
-                    *uses.entry(name.clone()).or_insert(0) += 1;
-                }
-            });
+            let uses = super::inline::uses(r);
             let args = r.head.args.as_ref().or(member.rule.head.args.as_ref());
             let arity = args.map_or(0, Vec::len) as u32;
             let mut scope = self.scope(uses, arity.max(pattern.map_or(0, bound_count)));
@@ -535,7 +552,38 @@ impl<'t> Scope<'_, 't> {
         self.uses.get(name).is_none_or(|n| *n <= 1)
     }
 
-    fn head_value(&mut self, r: &Rule) -> Operand {
+    /// The slot that is given out next.
+    pub(super) fn next_slot(&self) -> Slot {
+        self.next
+    }
+
+    /// Takes back the slots given out since.
+    pub(super) fn free_slots(&mut self, next: Slot) {
+        self.next = next;
+    }
+
+    /// What a variable is bound to.
+    pub(super) fn bound(&self, name: &str) -> Option<Operand> {
+        self.env.get(name).copied()
+    }
+
+    /// Goes over to another rule's body, none of whose variables is bound; [`Scope::change_back`] follows.
+    pub(super) fn change_rule(&mut self, uses: FxHashMap<SmolStr, u32>) -> Outer {
+        Outer {
+            env: std::mem::take(&mut self.env),
+            ops: std::mem::take(&mut self.ops),
+            uses: std::mem::replace(&mut self.uses, uses),
+        }
+    }
+
+    /// Goes back; what was planned in between.
+    pub(super) fn change_back(&mut self, outer: Outer) -> Vec<Op> {
+        self.env = outer.env;
+        self.uses = outer.uses;
+        std::mem::replace(&mut self.ops, outer.ops)
+    }
+
+    pub(super) fn head_value(&mut self, r: &Rule) -> Operand {
         match &r.head.value {
             Some(t) => self.eval(t),
             None => self.p.constant(Value::Bool(true)),
@@ -627,9 +675,11 @@ impl<'t> Scope<'_, 't> {
     /// Plans into a block of its own; variables bound in it are gone after it.
     fn block(&mut self, plan: impl FnOnce(&mut Self)) -> Block {
         let env = self.env.clone();
+        let looped = self.looped;
         let outer = std::mem::take(&mut self.ops);
         plan(self);
         self.env = env;
+        self.looped = looped;
         Block {
             ops: std::mem::replace(&mut self.ops, outer),
         }
@@ -646,15 +696,15 @@ impl<'t> Scope<'_, 't> {
     /// An expression without its `with`.
     fn bare(&mut self, e: &Expr) {
         if e.negated {
+            if self.inline_not(e) {
+                return;
+            }
             let outer = self.block_begins();
             let block = self.block(|s| {
                 s.kind(&e.kind, &e.loc);
                 s.ops.push(Op::Found { all: false });
             });
-            self.ops.push(Op::Not {
-                block: Box::new(block),
-                all: false,
-            });
+            self.ops.push(Op::Not { block: Box::new(block) });
             self.block_ends(outer, true);
         } else {
             self.kind(&e.kind, &e.loc);
@@ -665,7 +715,7 @@ impl<'t> Scope<'_, 't> {
         match kind {
             ExprKind::Term(t) => {
                 let of = self.eval(t);
-                self.ops.push(Op::Truthy { of });
+                self.truthy(of);
             }
             ExprKind::Call(terms) => {
                 self.call(terms, loc, true);
@@ -692,6 +742,7 @@ impl<'t> Scope<'_, 't> {
                 let outer = self.block_begins();
                 self.iterates(domain);
                 let block = self.block(|s| {
+                    s.looped = true;
                     if let Some(key) = &every.key {
                         let unused = matches!(&key.value, TermValue::Var(name) if s.unused(name));
                         if !unused {
@@ -719,12 +770,20 @@ impl<'t> Scope<'_, 't> {
                     s.body(body);
                     s.ops.push(Op::Found { all: true });
                 });
-                self.ops.push(Op::Not {
-                    block: Box::new(block),
-                    all: true,
-                });
+                self.ops.push(Op::Not { block: Box::new(block) });
                 self.block_ends(outer, true);
             }
+        }
+    }
+
+    /// Must hold.
+    fn truthy(&mut self, of: Operand) {
+        let constant = match of {
+            Operand::Const(at) => self.p.constant_at(at),
+            Operand::Slot(_) => None,
+        };
+        if constant.is_none_or(|v| *v == Value::Bool(false)) {
+            self.ops.push(Op::Truthy { of });
         }
     }
 
@@ -734,6 +793,7 @@ impl<'t> Scope<'_, 't> {
         let item = self.slot();
         let key_slot = key.map(|_| self.slot());
         self.iterates(from);
+        self.looped = true;
         self.ops.push(Op::Scan {
             from,
             key: key_slot,
@@ -783,6 +843,7 @@ impl<'t> Scope<'_, 't> {
             ops: std::mem::replace(&mut self.ops, outer),
         };
         let loc = self.p.loc(&e.loc);
+        self.looped = true;
         self.ops.push(Op::With {
             targets: targets.into(),
             block: Box::new(block),
@@ -911,6 +972,18 @@ impl<'t> Scope<'_, 't> {
             Callee::Function(d) => (self.p.arity(d), false, false),
         };
         let given: Vec<Operand> = args.iter().take(arity).map(|a| self.eval(a)).collect();
+        if let Callee::Function(doc) = callee
+            && !mocked
+            && given.len() == arity
+            && let Some(value) = self.inline(doc, &given)
+        {
+            match args.get(arity) {
+                Some(out) => self.unify_value(value, out),
+                None if statement => self.truthy(value),
+                None => {}
+            }
+            return value;
+        }
         let quick = match callee {
             Callee::Builtin(b) if !mocked && self.p.rewrites.quick => builtins::quick(b.name),
             _ => None,
@@ -921,13 +994,25 @@ impl<'t> Scope<'_, 't> {
             Callee::Function(doc) => self.asks(Asked::Doc(doc)),
             Callee::Builtin(_) => self.hands_over(&name, &given),
         }
-        self.ops.push(Op::Call {
-            callee,
-            args: given.into(),
-            to,
-            mockable: mocked,
-            loc: loc_id,
-            quick,
+        let written = if quick.is_some() && !self.p.trace {
+            self.written_out(&name, callee, &given, args)
+        } else {
+            None
+        };
+        self.ops.push(match written {
+            Some(format) => Op::Format {
+                format: Box::new(format),
+                to,
+                loc: loc_id,
+            },
+            None => Op::Call {
+                callee,
+                args: given.into(),
+                to,
+                mockable: mocked,
+                loc: loc_id,
+                quick,
+            },
         });
         if let Callee::Function(doc) = callee {
             self.asked(Asked::Doc(doc));
@@ -935,6 +1020,7 @@ impl<'t> Scope<'_, 't> {
         let mut result = Operand::Slot(to);
         if relation {
             let value = self.slot();
+            self.looped = true;
             self.ops.push(Op::Scan {
                 from: result,
                 key: None,
@@ -944,10 +1030,31 @@ impl<'t> Scope<'_, 't> {
         }
         match args.get(arity) {
             Some(out) => self.unify_value(result, out),
-            None if statement && !void => self.ops.push(Op::Truthy { of: result }),
+            None if statement && !void => self.truthy(result),
             None => {}
         }
         result
+    }
+}
+
+impl Scope<'_, '_> {
+    /// A text of a constant format and a list that was planned last, which then need not be made.
+    fn written_out(&mut self, name: &str, callee: Callee, args: &[Operand], terms: &[Term]) -> Option<format::Format> {
+        // A list that stands in the call has no other reader.
+        let ([Operand::Const(first), Operand::Slot(list)], Some(TermValue::Array(_))) =
+            (args, terms.get(1).map(|t| &t.value))
+        else {
+            return None;
+        };
+        let Some(Op::MakeArray { items, to }) = self.ops.last() else {
+            return None;
+        };
+        if to != list {
+            return None;
+        }
+        let format = format::format(name, self.p.constant_at(*first)?, items, *list, callee, args)?;
+        self.ops.pop();
+        Some(format)
     }
 }
 

@@ -1,7 +1,9 @@
 //! From lowered rules to a plan over numbered slots (`docs/design/evaluator.md`).
 
 mod body;
+mod format;
 mod guard;
+mod inline;
 mod join;
 mod ops;
 mod points;
@@ -12,6 +14,7 @@ mod tidy;
 mod tree;
 mod visit;
 
+pub(crate) use format::{Format, Verb};
 pub(crate) use join::{Join, Key as JoinKey, Step as JoinStep};
 pub(crate) use ops::*;
 pub(crate) use points::{Asked, Point, TracePlan, What};

@@ -1,5 +1,6 @@
 //! What a plan is made of: operations over numbered slots, blocks of them, documents made of blocks.
 
+use super::format::Format;
 use super::join::Key as JoinKey;
 use super::select::Select;
 use crate::ast::Loc;
@@ -168,6 +169,8 @@ pub(crate) enum Op {
         /// A short way that most calls can take.
         quick: Option<Quick>,
     },
+    /// A call that writes a text by a constant format.
+    Format { format: Box<Format>, to: Slot, loc: u32 },
     /// The value of a rule.
     Doc { doc: DocId, to: Slot },
     /// The part of a partial rule whose keys fit what is known of them.
@@ -183,8 +186,8 @@ pub(crate) enum Op {
         to: Slot,
         loc: u32,
     },
-    /// `not`: holds if the block has no solution. `all`: the block runs to its end.
-    Not { block: Box<Block>, all: bool },
+    /// `not`: holds if the block has no solution.
+    Not { block: Box<Block> },
     /// `every`.
     Every {
         domain: Operand,

@@ -118,6 +118,7 @@ impl<'t> Scope<'_, 't> {
         let unused = matches!(&part.value, TermValue::Var(name) if self.unused(name));
         let key = if unused { None } else { Some(self.slot()) };
         self.iterates(from);
+        self.looped = true;
         self.ops.push(Op::Scan { from, key, value });
         self.element(from, value);
         match key {
@@ -249,6 +250,7 @@ impl<'t> Scope<'_, 't> {
             }
         }
         let to = self.slot();
+        self.looped = true;
         self.ops.push(Op::Dynamic {
             node,
             steps: steps.into(),

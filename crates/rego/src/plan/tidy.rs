@@ -197,6 +197,7 @@ pub(super) fn nature(op: &Op, functions: &impl Fn(DocId) -> Nature) -> Nature {
         | Op::Value { .. }
         | Op::Item { .. }
         | Op::Found { .. } => Nature::Total,
+        Op::Format { .. } => Nature::Quiet,
         Op::Call { mockable: true, .. } => Nature::Loud,
         Op::Call {
             callee: Callee::Builtin(b),
@@ -250,6 +251,7 @@ pub(super) fn reads(op: &Op, f: &mut impl FnMut(Slot)) {
         }
         Op::ArrayLen { of, .. } | Op::ObjectLen { of, .. } | Op::Truthy { of } => see(of),
         Op::MakeArray { items, .. } | Op::MakeSet { items, .. } => items.iter().for_each(see),
+        Op::Format { format, .. } => format.items.iter().for_each(see),
         Op::MakeObject { entries, .. } => {
             for (k, v) in entries {
                 see(k);
@@ -311,6 +313,7 @@ pub(super) fn writes(op: &Op, f: &mut impl FnMut(Slot)) {
         | Op::MakeSet { to, .. }
         | Op::MakeObject { to, .. }
         | Op::Call { to, .. }
+        | Op::Format { to, .. }
         | Op::Doc { to, .. }
         | Op::Part { to, .. }
         | Op::Package { to, .. }
@@ -471,6 +474,7 @@ fn weight(block: &Block, functions: &impl Fn(DocId) -> usize) -> usize {
                 ..
             } => functions(*id).saturating_add(4),
             Op::Call { quick: Some(_), .. } => 2,
+            Op::Format { .. } => 6,
             Op::Call { .. } => 12,
             Op::MakeArray { .. } | Op::MakeSet { .. } | Op::MakeObject { .. } | Op::Doc { .. } => 4,
             Op::Part { .. } | Op::Package { .. } | Op::Dynamic { .. } | Op::With { .. } => WORTH,
