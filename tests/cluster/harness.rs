@@ -28,7 +28,19 @@ pub(crate) struct TestCluster {
     etcd: Option<Child>,
     api: Option<Child>,
     manager: Option<Child>,
+    /// Whether the controllers run, and with them ServiceAccounts exist.
+    controlled: bool,
 }
+
+/// What is written to the API server's audit log: requests about objects of the namespace `audited`.
+const AUDIT: &str = r#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, namespaces: [audited]}
+- {level: None}
+"#;
 
 /// Where the binaries are.
 ///
@@ -52,8 +64,23 @@ pub(crate) fn assets() -> Result<PathBuf, String> {
 
 /// Starts one, or says why not and gives nothing.
 pub(crate) fn start(test: &str) -> Option<TestCluster> {
-    match assets() {
-        Ok(assets) => Some(TestCluster::start(assets)),
+    start_with(test, false)
+}
+
+/// Starts one with its controllers, or says why not and gives nothing.
+pub(crate) fn start_controlled(test: &str) -> Option<TestCluster> {
+    start_with(test, true)
+}
+
+fn start_with(test: &str, controlled: bool) -> Option<TestCluster> {
+    let there = assets().and_then(|folder| {
+        if controlled && !folder.join("kube-controller-manager").is_file() {
+            return Err(format!("there is no kube-controller-manager in {}", folder.display()));
+        }
+        Ok(folder)
+    });
+    match there {
+        Ok(assets) => Some(TestCluster::start(assets, controlled)),
         Err(why) => {
             eprintln!("{test}: not run: {why}");
             None
@@ -61,13 +88,14 @@ pub(crate) fn start(test: &str) -> Option<TestCluster> {
     }
 }
 
-fn free_port() -> u16 {
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
 impl TestCluster {
-    fn start(assets: PathBuf) -> TestCluster {
+    fn start(assets: PathBuf, controlled: bool) -> TestCluster {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "regent-cluster-{}-{}",
@@ -89,12 +117,17 @@ impl TestCluster {
             etcd: None,
             api: None,
             manager: None,
+            controlled,
         };
+        fs::write(cluster.folder.join("audit.yaml"), AUDIT).expect("audit policy");
         cluster.start_etcd();
         cluster.start_api();
         let config = cluster.write_kubeconfig("kubeconfig", &cluster.url(), ADMIN);
         assert!(config.is_file());
         cluster.wait_ready();
+        if controlled {
+            cluster.start_manager();
+        }
         cluster
     }
 
@@ -166,22 +199,23 @@ impl TestCluster {
             "--authorization-mode=RBAC".to_owned(),
             "--service-cluster-ip-range=10.0.0.0/24".to_owned(),
             "--allow-privileged=true".to_owned(),
+            format!("--audit-policy-file={}", self.folder.join("audit.yaml").display()),
+            format!("--audit-log-path={}", self.audit_log().display()),
         ];
-        if !self.assets.join("kube-controller-manager").is_file() {
-            args.push("--disable-admission-plugins=ServiceAccount".to_owned());
-        }
-        // Without the controller manager no ServiceAccount exists, and no Pod could be made.
-        if self.manager.is_none() && !args.iter().any(|a| a.starts_with("--disable-admission")) {
+        // Without the controllers no ServiceAccount exists, and no Pod could be made.
+        if !self.controlled {
             args.push("--disable-admission-plugins=ServiceAccount".to_owned());
         }
         self.api = Some(self.spawn("kube-apiserver", &args));
     }
 
-    /// Starts the controllers: Pods of workloads, ServiceAccounts, the end of namespaces. False: it is not there.
-    pub(crate) fn start_manager(&mut self) -> bool {
-        if !self.assets.join("kube-controller-manager").is_file() {
-            return false;
-        }
+    /// What the API server recorded of requests about the namespace `audited`.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.folder.join("audit.log")
+    }
+
+    /// Starts the controllers: Pods of workloads, ServiceAccounts, the end of namespaces.
+    fn start_manager(&mut self) {
         let key = self.assets.join("service-account.key").display().to_string();
         let args = [
             format!("--kubeconfig={}", self.kubeconfig().display()),
@@ -191,7 +225,6 @@ impl TestCluster {
             "--leader-elect=false".to_owned(),
         ];
         self.manager = Some(self.spawn("kube-controller-manager", &args));
-        true
     }
 
     /// Waits until the API server answers well.

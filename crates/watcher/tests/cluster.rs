@@ -16,6 +16,7 @@
 mod common;
 #[path = "../../../tests/cluster/harness.rs"]
 mod harness;
+#[path = "../../../tests/cluster/proxy.rs"]
 mod proxy;
 
 use common::{archive, denies, pod, says, says_to, wait_within};
@@ -28,6 +29,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// The namespace whose ConfigMaps are read; `deploy/kustomize/rbac.yaml` gives no right to others.
+const OWN: &str = "regent-system";
 const SOON: Duration = Duration::from_secs(30);
 const CRDS: [&str; 3] = ["constrainttemplates", "configs", "expansiontemplates"];
 
@@ -81,7 +84,7 @@ fn constraint(kind: &str, name: &str, parameters: &str) -> String {
 
 fn config_map(name: &str, label: &str, files: &[(&str, &str)], annotations: &str) -> String {
     let mut out = format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: default\n  labels: {{{label}}}\n  \
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: regent-system\n  labels: {{{label}}}\n  \
          annotations: {{{annotations}}}\ndata:\n"
     );
     for (file, text) in files {
@@ -117,7 +120,7 @@ fn get(cluster: &TestCluster, args: &[&str]) -> Value {
 }
 
 fn annotation(cluster: &TestCluster, name: &str, key: &str) -> Value {
-    let object = get(cluster, &["configmap", name, "-n", "default"]);
+    let object = get(cluster, &["configmap", name, "-n", OWN]);
     let text = object.path(&["metadata", "annotations", key]).and_then(Value::as_str);
     text.map_or(Value::Null, |t| yaml::read(t).expect("JSON in the annotation"))
 }
@@ -174,11 +177,11 @@ async fn watcher(kubeconfig: &Path, allow_empty: bool) -> Watcher {
         cluster: Some(ClusterOptions {
             cluster,
             config_maps: true,
-            config_map_namespaces: Vec::new(),
+            config_map_namespaces: vec![OWN.to_owned()],
             custom_resources: true,
             create_definitions: true,
             write_status: true,
-            own_namespace: "regent-system".to_owned(),
+            own_namespace: OWN.to_owned(),
             identity: "regent-0".to_owned(),
         }),
         allow_empty,
@@ -388,7 +391,7 @@ fn config_maps(cluster: &TestCluster, store: &Store) {
         .expect("a problem");
     assert_eq!(
         text(&problem, &["file"]),
-        "configmap:default/two/main.rego",
+        "configmap:regent-system/two/main.rego",
         "{problem:?}"
     );
     assert!(problem.get("line").and_then(Value::as_i64) > Some(3), "{problem:?}");
@@ -405,13 +408,13 @@ fn config_maps(cluster: &TestCluster, store: &Store) {
     let from = format!("--from-file={}", path.display());
     assert!(
         cluster
-            .kubectl(&["create", "configmap", "bundle", &from])
+            .kubectl(&["create", "configmap", "bundle", "-n", OWN, &from])
             .status
             .success()
     );
     assert!(
         cluster
-            .kubectl(&["label", "configmap", "bundle", "regent.dev/policy=true"])
+            .kubectl(&["label", "configmap", "bundle", "-n", OWN, "regent.dev/policy=true"])
             .status
             .success()
     );
@@ -420,7 +423,12 @@ fn config_maps(cluster: &TestCluster, store: &Store) {
         "the bundle too",
         &["bundled", "mended", "no A, again", "not yet"],
     );
-    assert!(cluster.kubectl(&["delete", "configmap", "bundle"]).status.success());
+    assert!(
+        cluster
+            .kubectl(&["delete", "configmap", "bundle", "-n", OWN])
+            .status
+            .success()
+    );
     serves(store, "it is gone", &["mended", "no A, again", "not yet"]);
 
     eprintln!("cluster: pinned back, and let go");
@@ -434,19 +442,12 @@ fn config_maps(cluster: &TestCluster, store: &Store) {
     eprintln!("cluster: deleted, unlabelled");
     assert!(
         cluster
-            .kubectl(&["delete", "configmap", "one", "-n", "default"])
+            .kubectl(&["delete", "configmap", "one", "-n", OWN])
             .status
             .success()
     );
     serves(store, "what is left", &["mended", "no A, again"]);
-    let unlabel = [
-        "label",
-        "configmap",
-        "two",
-        "-n",
-        "default",
-        "openpolicyagent.org/policy-",
-    ];
+    let unlabel = ["label", "configmap", "two", "-n", OWN, "openpolicyagent.org/policy-"];
     assert!(cluster.kubectl(&unlabel).status.success());
     serves(store, "nothing of it", &["no A, again"]);
 }
@@ -524,7 +525,7 @@ fn faults(cluster: &mut TestCluster, proxy: &Proxy, store: &Store) {
     converges(cluster, "etcd was stopped", Instant::now());
     assert!(
         cluster
-            .kubectl(&["delete", "configmap", "fault", "-n", "default"])
+            .kubectl(&["delete", "configmap", "fault", "-n", OWN])
             .status
             .success()
     );
@@ -536,7 +537,7 @@ fn latency(proxy: &Proxy, kubeconfig: &Path, store: &Store, runtime: &tokio::run
     const WRITES: usize = 100;
     assert!(proxy.connections() > 0);
     let client = runtime.block_on(cluster::connect(Some(kubeconfig))).expect("a client");
-    let api: kube::Api<ConfigMap> = kube::Api::namespaced(client.client().clone(), "default");
+    let api: kube::Api<ConfigMap> = kube::Api::namespaced(client.client().clone(), OWN);
     let mut times = Vec::new();
     for n in 0..WRITES {
         let message = format!("write {n}");
@@ -637,11 +638,8 @@ fn a_real_api_server() {
         return;
     };
     cluster.apply(&crds()).expect("Gatekeeper's kinds");
-    cluster
-        .apply("{apiVersion: v1, kind: Namespace, metadata: {name: regent-system}}")
-        .expect("our namespace");
-    let rights = fs::read_to_string(repository().join("tests/cluster/rights.yaml")).expect("a manifest");
-    cluster.apply(&rights).expect("our rights");
+    cluster.apply(&deploy("namespace.yaml")).expect("our namespace");
+    cluster.apply(&deploy("rbac.yaml")).expect("our rights");
     let proxy = Proxy::start(cluster.api_port);
     let kubeconfig = cluster.write_kubeconfig("through-proxy", &proxy.url(), REGENT);
     let runtime = tokio::runtime::Builder::new_multi_thread()
