@@ -495,11 +495,20 @@ fn ref_error(term: &Term, parts: &[Term], bad: BadRef, names: &Names) -> Error {
 }
 
 fn rename(term: &Term, names: &Names) -> Term {
-    match &term.value {
+    let all = |items: &[Term]| items.iter().map(|item| rename(item, names)).collect();
+    let value = match &term.value {
         TermValue::Var(name) => match names.get(name) {
-            Some(written) => Term::at(TermValue::Var(written.clone()), &term.loc),
-            None => term.clone(),
+            Some(written) => TermValue::Var(written.clone()),
+            None => return term.clone(),
         },
-        _ => term.clone(),
-    }
+        TermValue::Array(items) => TermValue::Array(all(items)),
+        TermValue::Set(items) => TermValue::Set(all(items)),
+        TermValue::Ref(parts) => TermValue::Ref(all(parts)),
+        TermValue::Object(entries) => {
+            let pair = |(k, v): &(Term, Term)| (rename(k, names), rename(v, names));
+            TermValue::Object(entries.iter().map(pair).collect())
+        }
+        _ => return term.clone(),
+    };
+    Term::at(value, &term.loc)
 }

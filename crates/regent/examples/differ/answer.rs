@@ -75,6 +75,17 @@ impl Answer {
         }
     }
 
+    /// Refused for YAML in METADATA, whose faults Go's reader sees at other lines and tells in other words.
+    pub(crate) fn is_faulty_yaml(&self) -> bool {
+        let Answer::Refused(errors) = self else { return false };
+        errors.iter().any(|e| e.message.starts_with("yaml: ")) && self.is_parse_error()
+    }
+
+    /// Refused by the parser.
+    pub(crate) fn is_parse_error(&self) -> bool {
+        matches!(self, Answer::Refused(errors) if errors.iter().all(|e| e.code == "rego_parse_error"))
+    }
+
     /// The same answer: same results; or the same codes at the same rows; with `words`, in the same words too.
     pub(crate) fn agrees(&self, other: &Answer, words: bool) -> bool {
         let (Answer::Refused(a), Answer::Refused(b)) = (self, other) else {

@@ -63,7 +63,7 @@ fn load(host: &mut dyn Host, value: &Value) -> Result<Value, Failure> {
 
 /// The whole of a schema.
 fn check(host: &mut dyn Host, root: &Value) -> Result<(), Failure> {
-    if matches!(root, Value::Array(_)) {
+    if !is_schema(root) {
         return Err(error("schema is invalid"));
     }
     let mut checking = Checking {

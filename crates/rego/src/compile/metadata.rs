@@ -143,6 +143,9 @@ impl Compiler<'_> {
                     _ => ExprKind::Term(constant),
                 };
                 e.generated = true;
+                // OPA puts a new expression in its place, without the `not` and the `with` that stood there.
+                e.negated = false;
+                e.with.clear();
             }
         });
         append(&mut body, std::mem::take(&mut rule.body));

@@ -92,13 +92,16 @@ pub(super) fn blocks(comments: &[(Loc, String)]) -> (Vec<Block>, Vec<Error>) {
             faults.push(Error::new(Code::Parse, &marker.0, fault));
             continue;
         }
+        // OPA counts the lines of a block from 0 and Go's reader from 1: errors stand a line late, but in the block.
+        let at = |line: u32| {
+            let mut loc = marker.0.clone();
+            loc.row = loc.row.saturating_add(line).saturating_add(1).min(row);
+            loc
+        };
         match read(&text) {
             Ok((value, place)) => {
-                // OPA tells of what it could not read at the block's end, of what it could not use at the marker.
-                let mut end = marker.0.clone();
-                end.row = row;
-                if let Some(fault) = shape::types(&value, &place) {
-                    faults.push(Error::new(Code::Parse, &end, fault));
+                if let Some((line, fault)) = shape::types(&value, &place) {
+                    faults.push(Error::new(Code::Parse, &at(line), fault));
                 } else if let Some(fault) = shape::definitions(&value) {
                     faults.push(Error::new(Code::Parse, &marker.0, fault));
                 } else {
@@ -109,10 +112,8 @@ pub(super) fn blocks(comments: &[(Loc, String)]) -> (Vec<Block>, Vec<Error>) {
                 }
             }
             Err(e) => {
-                let mut loc = marker.0.clone();
-                loc.row += e.row as u32;
                 let fault = format!("yaml: line {}: {}", e.row, e.message);
-                faults.push(Error::new(Code::Parse, &loc, fault));
+                faults.push(Error::new(Code::Parse, &at(e.row as u32), fault));
             }
         }
     }

@@ -446,6 +446,20 @@ fn select_all(of: Maybe, tail: &[Term]) -> Maybe {
     Some(of)
 }
 
+/// The value of a term without variables, references and calls.
+pub(super) fn ground(term: &Term) -> Option<Value> {
+    let all = |items: &[Term]| items.iter().map(ground).collect::<Option<Vec<Value>>>();
+    match &term.value {
+        TermValue::Array(items) => Some(Value::array(all(items)?)),
+        TermValue::Set(items) => Some(Value::set(all(items)?)),
+        TermValue::Object(entries) => {
+            let pair = |(k, v): &(Term, Term)| Some((ground(k)?, ground(v)?));
+            Some(Value::object(entries.iter().map(pair).collect::<Option<Vec<_>>>()?))
+        }
+        _ => constant(term),
+    }
+}
+
 /// The value of a scalar term; composite keys are left to iteration.
 pub(super) fn constant(term: &Term) -> Option<Value> {
     match &term.value {

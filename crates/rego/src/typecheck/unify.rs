@@ -1,6 +1,6 @@
 //! Unification of terms with types: infers variables, and says when it cannot be.
 
-use super::env::{Env, constant};
+use super::env::{Env, constant, ground};
 use super::ty::{self, ANY, Maybe, Ty};
 use crate::ast::{Term, TermValue};
 
@@ -20,7 +20,7 @@ pub(super) fn with_type(env: &mut Env<'_>, term: &Term, of: &Ty, union: bool) ->
             if entries.len() != of.fields.len() && of.rest.is_none() {
                 return false;
             }
-            entries.iter().all(|(k, v)| match constant(k) {
+            entries.iter().all(|(k, v)| match ground(k) {
                 Some(key) => match ty::select(&Ty::Object(of.clone()), &key) {
                     Some(wanted) => with_type(env, v, &wanted, union),
                     None => false,

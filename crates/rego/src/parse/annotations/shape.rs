@@ -61,8 +61,8 @@ const FIELDS: &[(&str, Type)] = &[
     ("labels", Type::Object),
 ];
 
-/// What is of the wrong type in a block, in the words of Go's reader; nothing if all is well.
-pub(super) fn types(value: &Value, place: &Place) -> Option<String> {
+/// What is of the wrong type in a block, in the words of Go's reader, and the first line it names; nothing if all is well.
+pub(super) fn types(value: &Value, place: &Place) -> Option<(u32, String)> {
     let mut faults = Vec::new();
     let entries = match (value, &place.kind) {
         (Value::Object(_), Kind::Mapping(entries)) => entries,
@@ -73,9 +73,9 @@ pub(super) fn types(value: &Value, place: &Place) -> Option<String> {
     for (i, entry) in entries.iter().enumerate() {
         let earlier = entries.iter().take(i);
         if let Some(first) = earlier.clone().find(|e| e.key == entry.key) {
-            let (key, row, first) = (&entry.key, entry.row, first.row);
-            let twice = format!("  line {row}: mapping key {key:?} already defined at line {first}");
-            return Some(told(&[twice]));
+            let (key, first) = (&entry.key, first.row);
+            let twice = format!("mapping key {key:?} already defined at line {first}");
+            return Some(told(&[(entry.row, twice)]));
         }
         let field = FIELDS.iter().find(|(name, _)| *name == entry.key);
         if let (Some((_, wanted)), Some(value)) = (field, value.get(&entry.key)) {
@@ -85,11 +85,18 @@ pub(super) fn types(value: &Value, place: &Place) -> Option<String> {
     (!faults.is_empty()).then(|| told(&faults))
 }
 
-fn told(faults: &[String]) -> String {
-    format!("yaml: unmarshal errors:\n{}", faults.join("\n"))
+type Fault = (u32, String);
+
+fn told(faults: &[Fault]) -> Fault {
+    let texts: Vec<String> = faults
+        .iter()
+        .map(|(row, fault)| format!("  line {row}: {fault}"))
+        .collect();
+    let row = faults.first().map_or(1, |f| f.0);
+    (row, format!("yaml: unmarshal errors:\n{}", texts.join("\n")))
 }
 
-fn check(value: &Value, place: &Place, wanted: Type, faults: &mut Vec<String>) {
+fn check(value: &Value, place: &Place, wanted: Type, faults: &mut Vec<Fault>) {
     if !wanted.takes(value) {
         faults.push(mismatch(value, place, wanted.name()));
         return;
@@ -106,7 +113,7 @@ fn check(value: &Value, place: &Place, wanted: Type, faults: &mut Vec<String>) {
     }
 }
 
-fn mismatch(value: &Value, place: &Place, wanted: &str) -> String {
+fn mismatch(value: &Value, place: &Place, wanted: &str) -> Fault {
     // Go's reader shows at most ten bytes of a scalar.
     let scalar = |tag: &str, text: &str| {
         let short = if text.len() > 10 {
@@ -133,7 +140,7 @@ fn mismatch(value: &Value, place: &Place, wanted: &str) -> String {
             scalar(tag, &text)
         }
     };
-    format!("  line {}: cannot unmarshal {what} into {wanted}", place.row)
+    (place.row, format!("cannot unmarshal {what} into {wanted}"))
 }
 
 /// What is of the right type and yet says nothing OPA can use; nothing if all is well.
