@@ -138,19 +138,36 @@ fn client(
             .get(next.fetch_add(1, Ordering::Relaxed) % bodies.len())
             .ok_or("no bodies")?;
         stream.get_mut().write_all(body)?;
-        let mut length = 0;
+        let (mut length, mut chunked) = (0, false);
+        line.clear();
+        stream.read_line(&mut line)?;
+        if !line.starts_with("HTTP/1.1 200 ") {
+            return Err(format!("answered {}", line.trim()).into());
+        }
         loop {
             line.clear();
             stream.read_line(&mut line)?;
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse()?;
             }
+            chunked |= line.to_ascii_lowercase().trim() == "transfer-encoding: chunked";
             if line.trim().is_empty() {
                 break;
             }
         }
-        answer.resize(length, 0);
-        stream.read_exact(&mut answer)?;
+        loop {
+            if chunked {
+                line.clear();
+                stream.read_line(&mut line)?;
+                // With the line end after a chunk.
+                length = usize::from_str_radix(line.trim(), 16)? + 2;
+            }
+            answer.resize(length, 0);
+            stream.read_exact(&mut answer)?;
+            if !chunked || length == 2 {
+                break;
+            }
+        }
         times.push(begin.elapsed().as_secs_f64() * 1e3);
     }
 }

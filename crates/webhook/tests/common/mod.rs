@@ -39,6 +39,7 @@ pub struct Setup {
     pub options: Options,
     pub tls: Option<Settings>,
     pub shutdown_delay: Duration,
+    pub drain_time: Duration,
 }
 
 impl Setup {
@@ -49,6 +50,7 @@ impl Setup {
             options: Options::default(),
             tls: None,
             shutdown_delay: Duration::ZERO,
+            drain_time: Duration::from_secs(5),
         }
     }
 
@@ -68,7 +70,7 @@ impl Setup {
             options: self.options,
             log: None,
             shutdown_delay: self.shutdown_delay,
-            drain_time: Duration::from_secs(5),
+            drain_time: self.drain_time,
             notice: |_| {},
         };
         let (tell, told) = mpsc::channel();
