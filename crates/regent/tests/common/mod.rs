@@ -70,10 +70,15 @@ pub struct Run {
     pub peak_mib: u64,
 }
 
+/// The program under test: the one built with the tests, or the one `REGENT` names (a release build).
+fn program() -> std::ffi::OsString {
+    std::env::var_os("REGENT").unwrap_or_else(|| env!("CARGO_BIN_EXE_regent").into())
+}
+
 /// Runs `regent` in a folder, with nothing on standard input.
 pub fn regent(args: &[&str], folder: &Path) -> Run {
     let started = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_regent"))
+    let mut child = Command::new(program())
         .args(args)
         .current_dir(folder)
         .stdin(Stdio::null())
