@@ -1,8 +1,12 @@
 //! What tests or evaluations have exercised: lines of Rego, criteria of `spec.match`, parameters.
 
+mod observe;
+
 use regent_rego::ast::Module;
 use regent_rego::trace::{self, Trace};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use observe::{Watched, observe};
 
 /// Lines of a file, from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,11 +20,88 @@ pub struct Lines {
 /// What was exercised.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    /// Lines by file.
+    /// Lines of Rego by file.
     pub files: BTreeMap<String, Lines>,
+    /// Constraints by file, kind and name. Only suites have some.
+    pub constraints: BTreeMap<ConstraintId, Exercised>,
 }
 
-/// Covered lines, and all that can be.
+/// Which constraint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConstraintId {
+    /// The file it stands in.
+    pub file: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What was exercised of a constraint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exercised {
+    /// The criteria that its `match` has, in the order in which they are asked.
+    pub criteria: Vec<Criterion>,
+    /// The scalars (and what is empty) of its `parameters`, in their order.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A criterion of `spec.match`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Criterion {
+    /// `kinds`, `labelSelector`, ...
+    pub name: &'static str,
+    /// Its line in the file, from 1; 0 when unknown.
+    pub line: u32,
+    /// Whether an object fitted.
+    pub fitted: bool,
+    /// Whether an object did not fit.
+    pub refused: bool,
+}
+
+/// A value of `spec.parameters`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Keys, and indexes as decimal text, from the parameters to it.
+    pub path: Vec<String>,
+    /// Its line in the file, from 1; 0 when unknown.
+    pub line: u32,
+    /// Whether a rule read it, or handed it (or what it is in) to a built-in.
+    pub used: bool,
+}
+
+impl Exercised {
+    /// How much is exercised: of each criterion both answers, of each parameter that it was used.
+    pub fn share(&self) -> Share {
+        let answers = self.criteria.iter().flat_map(|c| [c.fitted, c.refused]);
+        let all: Vec<bool> = answers.chain(self.parameters.iter().map(|p| p.used)).collect();
+        let covered = all.iter().filter(|c| **c).count();
+        Share {
+            covered,
+            not_covered: all.len() - covered,
+        }
+    }
+
+    fn merge(&mut self, other: Exercised) {
+        for theirs in other.criteria {
+            match self.criteria.iter_mut().find(|c| c.name == theirs.name) {
+                None => self.criteria.push(theirs),
+                Some(mine) => {
+                    mine.fitted |= theirs.fitted;
+                    mine.refused |= theirs.refused;
+                }
+            }
+        }
+        for theirs in other.parameters {
+            match self.parameters.iter_mut().find(|p| p.path == theirs.path) {
+                None => self.parameters.push(theirs),
+                Some(mine) => mine.used |= theirs.used,
+            }
+        }
+    }
+}
+
+/// What is covered, and all that can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// Covered.
@@ -30,6 +111,13 @@ pub struct Share {
 }
 
 impl Share {
+    fn sum(all: impl Iterator<Item = Share>) -> Share {
+        all.fold(Share::default(), |a, b| Share {
+            covered: a.covered + b.covered,
+            not_covered: a.not_covered + b.not_covered,
+        })
+    }
+
     /// Percent covered; 0 when there is nothing to cover.
     pub fn percent(self) -> f64 {
         match self.covered + self.not_covered {
@@ -62,13 +150,14 @@ impl Lines {
 }
 
 impl Coverage {
-    /// How much of all files is covered.
+    /// How much of the lines of all files is covered.
     pub fn share(&self) -> Share {
-        let all = self.files.values().map(Lines::share);
-        all.fold(Share::default(), |a, b| Share {
-            covered: a.covered + b.covered,
-            not_covered: a.not_covered + b.not_covered,
-        })
+        Share::sum(self.files.values().map(Lines::share))
+    }
+
+    /// How much of all constraints is exercised.
+    pub fn constraints_share(&self) -> Share {
+        Share::sum(self.constraints.values().map(Exercised::share))
     }
 
     /// Adds the lines of a module that can be reached.
@@ -94,6 +183,9 @@ impl Coverage {
             let mine = self.files.entry(file).or_default();
             lines.not_covered.iter().for_each(|line| mine.can_reach(*line));
             lines.covered.iter().for_each(|line| mine.reach(*line));
+        }
+        for (id, theirs) in other.constraints {
+            self.constraints.entry(id).or_default().merge(theirs);
         }
     }
 }

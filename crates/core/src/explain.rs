@@ -1,7 +1,7 @@
 //! Why a constraint found something in a review, or why it did not: the match, criterion by criterion, the rule that
 //! denied with what it saw, and where rules failed that did not.
 
-mod criteria;
+pub(crate) mod criteria;
 
 use crate::decision::Generated;
 use crate::evaluate::{self, EvaluateOptions, ImpliedReview};

@@ -194,6 +194,31 @@ impl Match {
     }
 }
 
+impl Match {
+    /// Whether a criterion of this name says anything: what is left out or open fits everything.
+    pub fn asks(&self, criterion: &str) -> bool {
+        match criterion {
+            "kinds" => !self.kinds.is_empty(),
+            "scope" => !self.scope.is_empty() && self.scope != "*",
+            "namespaces" => !self.namespaces.is_empty(),
+            "excludedNamespaces" => !self.excluded_namespaces.is_empty(),
+            "labelSelector" => self.label_selector.is_some(),
+            "namespaceSelector" => self.namespace_selector.is_some(),
+            "name" => self.name.is_some(),
+            "source" => !self.source.is_empty() && self.source != "All",
+            _ => false,
+        }
+    }
+
+    /// The criteria that say anything, in the order in which they are asked.
+    pub fn criteria(&self) -> impl Iterator<Item = &'static str> + use<'_> {
+        CRITERIA
+            .into_iter()
+            .map(|(name, _)| name)
+            .filter(|name| self.asks(name))
+    }
+}
+
 /// What matching came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -471,13 +471,10 @@ fn problem(item: &Item, what: &str, name: &str, error: &LoadError) -> Problem {
 fn at(item: &Item, path: &[&str], (row, col): (u32, u32), message: String) -> Problem {
     let places = &item.document.places;
     let (mut line, mut column) = places.find(path);
-    if row > 0 {
-        // Rego in a block stands below its key, indented; a text of any other form is known by its first place only.
-        let (first, indent) = places.text_start(path);
-        if (first, indent) != (line, column) {
-            line = first + row - 1;
-            column = (indent + col).saturating_sub(1);
-        }
+    // Rego in a block stands below its key, indented; a text of any other form is known by its first place only.
+    if let (true, Some((first, indent))) = (row > 0, places.text_start(path)) {
+        line = first + row - 1;
+        column = (indent + col).saturating_sub(1);
     }
     Problem {
         file: item.file.to_string(),

@@ -4,6 +4,7 @@ mod rego_tests;
 mod run;
 
 use crate::ask::Engine;
+use crate::coverage::Coverage;
 use crate::object::{self, Gvk};
 use regent_rego::{SecondEvaluator, Value};
 use regex::Regex;
@@ -143,6 +144,9 @@ pub struct RunOptions<'a> {
     pub constraint_budget: u64,
     /// `time.now_ns()`, nanoseconds since 1970.
     pub time_ns: i64,
+    /// Find out what is exercised ([`SuiteResult::coverage`]). Everything is evaluated once more for it; results do not
+    /// depend on it.
+    pub coverage: bool,
 }
 
 /// What became of a test or case.
@@ -197,6 +201,8 @@ pub struct SuiteResult {
     pub status: Status,
     /// Its tests, in order.
     pub tests: Vec<TestResult>,
+    /// What they exercised; empty when that is not wanted.
+    pub coverage: Coverage,
 }
 
 /// Gives the bytes of a file by path, or says why not (`open x: no such file or directory`).

@@ -93,12 +93,10 @@ impl Traced {
             Source::Template { sources, file, places } => {
                 let (path, _) = sources.text(module)?;
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                let (key, start) = (places.find(&path), places.text_start(&path));
                 // Only a block's rows stand in lines of their own.
-                let line = if key == start {
-                    start.0
-                } else {
-                    start.0 + row.saturating_sub(1)
+                let line = match places.text_start(&path) {
+                    Some((first, _)) => first + row.saturating_sub(1),
+                    None => places.find(&path).0,
                 };
                 Some((file, line))
             }

@@ -89,6 +89,7 @@ fn suites_come_out_as_with_gator() {
         clock: None,
         constraint_budget: u64::MAX,
         time_ns: 0,
+        coverage: false,
     };
     let mut wrong = Vec::new();
     for section in expected.split("## ").skip(1) {

@@ -154,7 +154,7 @@ pub(crate) enum FailOn {
 /// Whether and how coverage is told.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Coverage {
-    /// Tell which lines were reached
+    /// Tell which lines were reached; of a Suite also which criteria of match and which parameters
     #[arg(long)]
     pub(crate) coverage: bool,
     /// Write coverage to a file (implies --coverage)
@@ -196,6 +196,8 @@ pub(crate) struct Verify {
     /// Time limit for each constraint and object
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) coverage: Coverage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

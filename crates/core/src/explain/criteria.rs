@@ -21,7 +21,7 @@ pub struct Criterion {
 }
 
 /// Each criterion that a constraint has, for the object and, on an update, for the old object.
-pub(super) fn of(matching: &Match, review: &Review, namespace: Option<&Value>) -> Vec<Criterion> {
+pub(crate) fn of(matching: &Match, review: &Review, namespace: Option<&Value>) -> Vec<Criterion> {
     let mut out = Vec::new();
     let old = review
         .old_object
@@ -55,17 +55,18 @@ fn sides(
     namespace: Option<&Value>,
 ) -> Option<(String, String)> {
     let lives_in = || namespace_name(object, gvk, namespace).unwrap_or("none").to_owned();
+    if !matching.asks(name) {
+        return None;
+    }
     Some(match name {
-        "kinds" if !matching.kinds.is_empty() => (kinds(matching), with_group(gvk.group, gvk.kind)),
-        "scope" if !matching.scope.is_empty() && matching.scope != "*" => {
+        "kinds" => (kinds(matching), with_group(gvk.group, gvk.kind)),
+        "scope" => {
             let namespaced = !gvk.is_namespace() && (namespace.is_some() || !object::namespace(object).is_empty());
             let had = if namespaced { "Namespaced" } else { "Cluster" };
             (matching.scope.clone(), had.to_owned())
         }
-        "namespaces" if !matching.namespaces.is_empty() => (globs(&matching.namespaces), lives_in()),
-        "excludedNamespaces" if !matching.excluded_namespaces.is_empty() => {
-            (format!("none of {}", globs(&matching.excluded_namespaces)), lives_in())
-        }
+        "namespaces" => (globs(&matching.namespaces), lives_in()),
+        "excludedNamespaces" => (format!("none of {}", globs(&matching.excluded_namespaces)), lives_in()),
         "labelSelector" => (
             selector(matching.label_selector.as_ref()?),
             labels(object::labels(object)),
@@ -86,7 +87,7 @@ fn sides(
             };
             (matching.name.as_ref()?.0.clone(), had)
         }
-        "source" if !matching.source.is_empty() && matching.source != "All" => {
+        "source" => {
             let had = match review.source {
                 Some(Source::Original) => "Original",
                 Some(Source::Generated) => "Generated",

@@ -68,15 +68,11 @@ impl Places {
     }
 
     /// Where the text of a block scalar (`rego: |`) begins: the line of its first row, and the column at which each of
-    /// its rows begins. For any other scalar, its own place.
-    pub fn text_start(&self, path: &[&str]) -> (u32, u32) {
-        match self.root().get(&self.full(path)) {
-            Some(Place {
-                kind: yaml::Kind::Block { row, col },
-                ..
-            }) => self.in_file((*row, *col)),
-            Some(place) => self.in_file((place.row, place.col)),
-            None => self.find(path),
+    /// its rows begins. `None` for any other node: the rows of its text are not lines of the file.
+    pub fn text_start(&self, path: &[&str]) -> Option<(u32, u32)> {
+        match self.root().get(&self.full(path))?.kind {
+            yaml::Kind::Block { row, col } => Some(self.in_file((row, col))),
+            _ => None,
         }
     }
 }

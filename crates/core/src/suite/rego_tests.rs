@@ -1,16 +1,49 @@
 //! Rego unit tests: `test_*` rules, as `opa test` runs them.
 
-use super::{CaseResult, Filter, RunOptions, Status, TestResult};
-use crate::ask::{Engine, ask};
+use super::{CaseResult, Filter, RunOptions, Status, SuiteResult, TestResult};
+use crate::ask::{Engine, ask, caught};
+use crate::coverage::Coverage;
 use crate::plain::parse_either;
 use crate::policy_set::CompileOptions;
 use crate::template::compile_options;
 use regent_rego::ast::{Module, TermValue};
+use regent_rego::trace::TraceOptions;
 use regent_rego::{Context, Error, Limits, Program, Value};
 
 /// Runs the `test_*` rules of Rego files (name, text), as `opa test` does: a test result for each file that has tests,
-/// a case for each rule. Rules named `todo_test_*` are skipped.
-pub fn run_rego_tests(files: &[(String, String)], filter: &Filter, options: &RunOptions<'_>) -> Vec<TestResult> {
+/// a case for each rule. Rules named `todo_test_*` are skipped. `path` is what the result is called by.
+pub fn run_rego_tests(
+    path: &str,
+    files: &[(String, String)],
+    filter: &Filter,
+    options: &RunOptions<'_>,
+) -> SuiteResult {
+    let mut coverage = Coverage::default();
+    let tests = run_all(files, filter, options, &mut coverage);
+    SuiteResult {
+        path: path.to_owned(),
+        status: overall(&tests),
+        tests,
+        coverage,
+    }
+}
+
+fn overall(tests: &[TestResult]) -> Status {
+    if tests.iter().any(|t| t.status == Status::Failed) {
+        Status::Failed
+    } else if !tests.is_empty() && tests.iter().all(|t| t.status == Status::Skipped) {
+        Status::Skipped
+    } else {
+        Status::Passed
+    }
+}
+
+fn run_all(
+    files: &[(String, String)],
+    filter: &Filter,
+    options: &RunOptions<'_>,
+    coverage: &mut Coverage,
+) -> Vec<TestResult> {
     let mut modules = Vec::new();
     let mut failed = Vec::new();
     for (name, text) in files {
@@ -31,6 +64,14 @@ pub fn run_rego_tests(files: &[(String, String)], filter: &Filter, options: &Run
         second_opinion: options.engine != Engine::Native,
         ..CompileOptions::default()
     };
+    let traced = options.coverage.then(|| {
+        modules.iter().for_each(|m| coverage.add_module(m));
+        let compile = CompileOptions {
+            trace: true,
+            ..compile.clone()
+        };
+        regent_rego::compile(modules.clone(), Vec::new(), &compile_options(&compile))
+    });
     let program = match regent_rego::compile(modules, Vec::new(), &compile_options(&compile)) {
         Ok((program, _)) => program,
         Err(errors) => {
@@ -49,6 +90,9 @@ pub fn run_rego_tests(files: &[(String, String)], filter: &Filter, options: &Run
                 .map(|rule| {
                     if rule.starts_with("todo_") || !filter.matches_case(file, rule) {
                         return case(rule, Status::Skipped);
+                    }
+                    if let Some(Ok((traced, _))) = &traced {
+                        trace(traced, package, rule, options, coverage);
                     }
                     run(&program, package, rule, options)
                 })
@@ -79,32 +123,16 @@ fn tests_of(module: &Module) -> Option<(String, Vec<String>, Vec<String>)> {
 
 fn run(program: &Program, package: &[String], rule: &str, options: &RunOptions<'_>) -> CaseResult {
     let mut out = case(rule, Status::Passed);
-    let mut path: Vec<&str> = package.iter().map(String::as_str).collect();
-    path.push(rule);
     let data = Value::object(Vec::new());
     let start = options.clock.map_or(0, |now| now());
-    let limits = || Limits {
-        clock: options.clock,
-        deadline: options
-            .clock
-            .map_or(u64::MAX, |now| now().saturating_add(options.constraint_budget)),
-        ..Limits::default()
-    };
-    let context = Context {
-        input: None,
-        data: &data,
-        limits: limits(),
-        time_ns: options.time_ns,
-        seed: 0,
-        strict_builtin_errors: false,
-    };
+    let context = context(&data, options);
     match ask(
         program,
-        program.document(&path),
+        program.document(&path(package, rule)),
         &context,
         options.engine,
         options.second,
-        limits,
+        || limits(options),
     ) {
         Err(message) => {
             out.status = Status::Failed;
@@ -121,6 +149,41 @@ fn run(program: &Program, package: &[String], rule: &str, options: &RunOptions<'
     }
     out.nanos = options.clock.map_or(0, |now| now()).saturating_sub(start);
     out
+}
+
+/// Runs a test once more, to learn which lines it reaches.
+fn trace(program: &Program, package: &[String], rule: &str, options: &RunOptions<'_>, coverage: &mut Coverage) {
+    let data = Value::object(Vec::new());
+    let context = context(&data, options);
+    let entry = program.document(&path(package, rule));
+    // What comes of it was told by the run itself.
+    if let Ok((_, trace)) = caught(|| Ok(program.eval_traced(entry, &context, &TraceOptions::default()))) {
+        coverage.add_trace(&trace);
+    }
+}
+
+fn path<'p>(package: &'p [String], rule: &'p str) -> Vec<&'p str> {
+    package.iter().map(String::as_str).chain([rule]).collect()
+}
+
+fn limits<'a>(options: &RunOptions<'a>) -> Limits<'a> {
+    let end = |now: &(dyn Fn() -> u64 + Sync)| now().saturating_add(options.constraint_budget);
+    Limits {
+        clock: options.clock,
+        deadline: options.clock.map_or(u64::MAX, end),
+        ..Limits::default()
+    }
+}
+
+fn context<'a>(data: &'a Value, options: &RunOptions<'a>) -> Context<'a> {
+    Context {
+        input: None,
+        data,
+        limits: limits(options),
+        time_ns: options.time_ns,
+        seed: 0,
+        strict_builtin_errors: false,
+    }
 }
 
 /// Why a test's value is no success: undefined, false, or an object (a table of cases) with a false in it.

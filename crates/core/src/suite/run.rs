@@ -5,6 +5,7 @@ use super::{
 };
 use crate::ask::Engine;
 use crate::constraint::Constraint;
+use crate::coverage::{self, Coverage, Watched};
 use crate::decision::Decision;
 use crate::evaluate::{EvaluateOptions, POINT_GATOR, evaluate};
 use crate::expansion::Expansion;
@@ -25,10 +26,12 @@ impl Suite {
                 path: self.path.clone(),
                 status: Status::Skipped,
                 tests: Vec::new(),
+                coverage: Coverage::default(),
             };
         }
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let run = Runner { files, folder, options };
+        let mut coverage = Coverage::default();
         let tests: Vec<TestResult> = self
             .tests
             .iter()
@@ -36,7 +39,7 @@ impl Suite {
                 if test.skip || !filter.matches_test(&test.name, test.cases.iter().map(|c| c.name.as_str())) {
                     return result(&test.name, Status::Skipped, String::new(), Vec::new());
                 }
-                run.test(test, filter)
+                run.test(test, filter, &mut coverage)
             })
             .collect();
         let failed = tests.iter().any(|t| t.status == Status::Failed);
@@ -44,6 +47,7 @@ impl Suite {
             path: self.path.clone(),
             status: if failed { Status::Failed } else { Status::Passed },
             tests,
+            coverage,
         }
     }
 }
@@ -64,6 +68,14 @@ struct Runner<'a> {
     options: &'a RunOptions<'a>,
 }
 
+/// What a test is about, compiled.
+struct Loaded {
+    policies: PolicySet,
+    /// File and places of the constraint.
+    file: String,
+    places: Places,
+}
+
 /// A template with a constraint, or why there is none.
 struct Failed {
     message: String,
@@ -77,7 +89,7 @@ impl From<String> for Failed {
 }
 
 impl Runner<'_> {
-    fn test(&self, test: &Test, filter: &Filter) -> TestResult {
+    fn test(&self, test: &Test, filter: &Filter, coverage: &mut Coverage) -> TestResult {
         const WANTED: &str = "constraint should have failed schema validation";
         let fail = |message: String| result(&test.name, Status::Failed, message, Vec::new());
         let loaded = self.load(test);
@@ -90,10 +102,14 @@ impl Runner<'_> {
                 Ok(_) => fail(format!("{WANTED}: got no error but want schema validation failed")),
             };
         }
-        let policies = match loaded {
-            Ok(policies) => policies,
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
             Err(failed) => return fail(failed.message),
         };
+        let mut watched = Vec::new();
+        if self.options.coverage {
+            watched = Watched::all(&loaded.policies, &loaded.file, &loaded.places);
+        }
         let cases: Vec<CaseResult> = test
             .cases
             .iter()
@@ -101,9 +117,10 @@ impl Runner<'_> {
                 if case.skip || !filter.matches_case(&test.name, &case.name) {
                     return case_result(&case.name, Status::Skipped, String::new());
                 }
-                self.case(case, &policies, !test.expansion.is_empty())
+                self.case(case, &loaded.policies, !test.expansion.is_empty(), &mut watched)
             })
             .collect();
+        watched.into_iter().for_each(|w| coverage.merge(w.coverage));
         let failed = cases.iter().any(|c| c.status == Status::Failed);
         result(
             &test.name,
@@ -114,7 +131,7 @@ impl Runner<'_> {
     }
 
     /// Template, constraint and expansion of a test, compiled.
-    fn load(&self, test: &Test) -> Result<PolicySet, Failed> {
+    fn load(&self, test: &Test) -> Result<Loaded, Failed> {
         // Gatekeeper's engine does not look at actions.
         let compile = CompileOptions {
             print: true,
@@ -148,7 +165,7 @@ impl Runner<'_> {
             return Err("invalid Suite: missing constraint".to_owned().into());
         }
         let path = join(self.folder, &test.constraint);
-        let (document, _) = self
+        let (document, places) = self
             .first(&path, &format!("reading Constraint from {}", quote(&path)))
             .map_err(|e| {
                 e.unwrap_or_else(|e| format!("adding constraint: parsing Constraint from {}: {e}", quote(&path)))
@@ -161,11 +178,15 @@ impl Runner<'_> {
             message: e.message,
             schema: e.schema,
         })?;
-        if test.invalid {
-            return Ok(PolicySet::default());
-        }
-        let expansions = self.expansions(test)?;
-        Ok(PolicySet::of_one(template, constraint, expansions))
+        let policies = match test.invalid {
+            true => PolicySet::default(),
+            false => PolicySet::of_one(template, constraint, self.expansions(test)?),
+        };
+        Ok(Loaded {
+            policies,
+            file: path,
+            places,
+        })
     }
 
     fn expansions(&self, test: &Test) -> Result<Vec<Expansion>, Failed> {
@@ -198,11 +219,11 @@ impl Runner<'_> {
         }
     }
 
-    fn case(&self, case: &Case, policies: &PolicySet, expand: bool) -> CaseResult {
+    fn case(&self, case: &Case, policies: &PolicySet, expand: bool, watched: &mut [Watched]) -> CaseResult {
         let now = || self.options.clock.map_or(0, |now| now());
         let start = now();
         let mut out = case_result(&case.name, Status::Passed, String::new());
-        match self.review(case, policies, expand) {
+        match self.review(case, policies, expand, watched) {
             Err(message) => {
                 out.status = Status::Failed;
                 out.message = message;
@@ -223,7 +244,13 @@ impl Runner<'_> {
         out
     }
 
-    fn review(&self, case: &Case, policies: &PolicySet, expand: bool) -> Result<Decision, String> {
+    fn review(
+        &self,
+        case: &Case,
+        policies: &PolicySet,
+        expand: bool,
+        watched: &mut [Watched],
+    ) -> Result<Decision, String> {
         if case.object.is_empty() {
             return Err("invalid Case: must define object".to_owned());
         }
@@ -266,6 +293,7 @@ impl Runner<'_> {
             expand: expand && !is_request || policies.judges_workloads(),
             ..EvaluateOptions::default()
         };
+        coverage::observe(policies, &review, &inventory, &options, watched);
         Ok(evaluate(policies, &review, &inventory, &options))
     }
 

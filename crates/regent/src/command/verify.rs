@@ -4,8 +4,9 @@ use super::{CLEAN, DENIED, FAILED};
 use crate::arguments::{Verify, VerifyFormat};
 use crate::diagnostic::{self, Sources};
 use crate::{judge, manifests, render, second, terminal};
+use regent_core::coverage::Coverage;
 use regent_core::manifest::{self, Problem};
-use regent_core::suite::{Filter, RunOptions, Status, Suite, SuiteResult, TestResult, run_rego_tests};
+use regent_core::suite::{Filter, RunOptions, Status, Suite, SuiteResult, run_rego_tests};
 use regent_watcher::files;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,8 @@ use std::time::Instant;
 pub(crate) struct Outcome {
     pub(crate) suites: Vec<SuiteResult>,
     pub(crate) errors: Vec<Problem>,
+    /// What was exercised, when it is to be shown.
+    pub(crate) coverage: Option<Coverage>,
 }
 
 /// What is run on its own: a suite, or the Rego tests below a path.
@@ -46,10 +49,23 @@ pub(crate) fn run(args: &Verify) -> u8 {
     }
     run_all(args, &filter, &work, &mut outcome);
     outcome.suites.sort_by(|a, b| a.path.cmp(&b.path));
+    if args.coverage.wanted() {
+        let mut coverage = Coverage::default();
+        for suite in &mut outcome.suites {
+            coverage.merge(std::mem::take(&mut suite.coverage));
+        }
+        if let Err(message) = render::coverage::save(&coverage, &args.coverage) {
+            outcome.errors.push(problem("", message));
+        }
+        outcome.coverage = args.coverage.coverage.then_some(coverage);
+    }
     let cases = outcome.suites.iter().flat_map(|s| &s.tests).flat_map(|t| &t.cases);
     second::tell_unconfirmed(cases.flat_map(|c| &c.unconfirmed));
     for error in &outcome.errors {
         diagnostic::show(error, &sources);
+    }
+    if let (VerifyFormat::Junit, Some(coverage)) = (args.output, &outcome.coverage) {
+        terminal::notice(render::coverage::text(coverage).trim_end());
     }
     terminal::print(&match args.output {
         VerifyFormat::Text => render::verify_text::render(&outcome),
@@ -164,6 +180,7 @@ fn run_all(args: &Verify, filter: &Filter, work: &[Work], outcome: &mut Outcome)
         clock: Some(&clock),
         constraint_budget: u64::try_from(args.timeout.as_nanos()).unwrap_or(u64::MAX),
         time_ns: judge::now(),
+        coverage: args.coverage.wanted(),
     };
     let next = AtomicUsize::new(0);
     let gathered = Mutex::new((Vec::new(), Vec::new()));
@@ -207,24 +224,7 @@ impl Work {
 fn run_one(work: &Work, filter: &Filter, options: &RunOptions<'_>) -> SuiteResult {
     match work {
         Work::Suite(suite) => suite.run(&|path| read_relative(path), filter, options),
-        Work::Rego { path, files } => {
-            let tests = run_rego_tests(files, filter, options);
-            SuiteResult {
-                path: path.clone(),
-                status: overall(&tests),
-                tests,
-            }
-        }
-    }
-}
-
-fn overall(tests: &[TestResult]) -> Status {
-    if tests.iter().any(|t| t.status == Status::Failed) {
-        Status::Failed
-    } else if !tests.is_empty() && tests.iter().all(|t| t.status == Status::Skipped) {
-        Status::Skipped
-    } else {
-        Status::Passed
+        Work::Rego { path, files } => run_rego_tests(path, files, filter, options),
     }
 }
 

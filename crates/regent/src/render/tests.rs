@@ -12,6 +12,7 @@ use super::published::{self, Xsd};
 use super::*;
 use crate::command::verify::Outcome;
 use crate::report::{At, Finding, ObjectName, Report, Shared};
+use regent_core::coverage::Coverage;
 use regent_core::manifest::Problem;
 use regent_core::suite::{CaseResult, Status, SuiteResult, TestResult};
 use regent_core::{Action, Generated, Violation};
@@ -113,8 +114,10 @@ fn outcome() -> Outcome {
                 test("invalid", Status::Passed, "", Vec::new()),
                 test("broken", Status::Failed, NASTY, Vec::new()),
             ],
+            coverage: Coverage::default(),
         }],
         errors: report().errors,
+        coverage: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The stable JSON of `verify`.
 
+use super::coverage;
 use crate::command::verify::Outcome;
 use crate::doc::Doc;
 use regent_core::suite::Status;
@@ -102,5 +103,11 @@ pub(crate) fn render(outcome: &Outcome) -> Doc {
         });
         fields.push(("errors", errors.collect()));
     }
+    fields.extend(
+        outcome
+            .coverage
+            .as_ref()
+            .map(|c| ("coverage", coverage::json_of_suites(c))),
+    );
     Doc::Map(fields)
 }

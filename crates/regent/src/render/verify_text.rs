@@ -1,7 +1,7 @@
 //! `verify` for people: failures with what was expected and what came, a line a suite, a summary.
 
-use super::count;
 use super::verify_json::totals;
+use super::{count, coverage};
 use crate::command::verify::Outcome;
 use crate::terminal::{self, paint, printable, style, wrap};
 use regent_core::suite::{CaseResult, Status, TestResult};
@@ -31,6 +31,7 @@ pub(crate) fn render(outcome: &Outcome) -> String {
         let _ = write!(end, ", {}", paint(style::RED, count(outcome.errors.len(), "error")));
     }
     let _ = writeln!(out, "{suites}, {tests}, {cases}: {end}");
+    out.extend(outcome.coverage.as_ref().map(coverage::text));
     out
 }
 
