@@ -1,6 +1,7 @@
 //! Documents we write: fields in the order given, as JSON.
 
-use regent_rego::{Number, Value};
+use regent_rego::{Number, Object, Value};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A document.
@@ -129,13 +130,13 @@ pub(crate) fn compact(value: &Value) -> String {
         Value::Set(s) => write_compact(s.iter(), &mut out),
         Value::Object(o) => {
             out.push('{');
-            for (i, (k, v)) in o.iter().enumerate() {
+            for (i, e) in in_order(o).iter().enumerate() {
                 if i > 0 {
                     out.push(',');
                 }
-                write_key(k, &mut out);
+                write_key(&e.0, &mut out);
                 out.push(':');
-                out.push_str(&compact(v));
+                out.push_str(&compact(&e.1));
             }
             out.push('}');
         }
@@ -169,7 +170,7 @@ fn write_value(value: &Value, out: &mut String, indent: usize) {
             write_list(&items, out, indent, |v, out, indent| write_value(v, out, indent));
         }
         Value::Object(o) => write_map(
-            o.entries(),
+            &in_order(o),
             out,
             indent,
             |e, out| write_key(&e.0, out),
@@ -178,12 +179,23 @@ fn write_value(value: &Value, out: &mut String, indent: usize) {
     }
 }
 
+/// Entries in the order of their keys as JSON has them, as OPA prints them.
+fn in_order(object: &Object) -> Cow<'_, [(Value, Value)]> {
+    if object.entries().iter().all(|e| e.0.as_str().is_some()) {
+        return Cow::Borrowed(object.entries());
+    }
+    let mut entries = object.entries().to_vec();
+    entries.sort_by_cached_key(|e| key_text(&e.0));
+    Cow::Owned(entries)
+}
+
+fn key_text(key: &Value) -> String {
+    key.as_str().map_or_else(|| compact(key), str::to_owned)
+}
+
 /// JSON has strings for keys; of another key its JSON text is one.
 fn write_key(key: &Value, out: &mut String) {
-    match key {
-        Value::String(s) => write_string(s, out),
-        other => write_string(&compact(other), out),
-    }
+    write_string(&key_text(key), out);
 }
 
 fn write_list<T>(items: &[T], out: &mut String, indent: usize, write: impl Fn(&T, &mut String, usize)) {

@@ -200,11 +200,12 @@ fn input(args: &Eval) -> Result<Option<Value>, String> {
         (None, false) => return Ok(None),
     };
     let bytes = files::read(path)?;
-    read_data(path, &bytes).map(Some)
+    // As OPA, whatever the file is called.
+    read_data(path, &bytes, true).map(Some)
 }
 
-/// JSON, or YAML when it is none.
-fn read_data(name: &str, bytes: &[u8]) -> Result<Value, String> {
+/// JSON; or YAML when it is none, and may be.
+fn read_data(name: &str, bytes: &[u8], yaml: bool) -> Result<Value, String> {
     let options = json::ReadOptions {
         depth: DEPTH,
         ..json::ReadOptions::default()
@@ -213,11 +214,15 @@ fn read_data(name: &str, bytes: &[u8]) -> Result<Value, String> {
         Ok(value) => return Ok(value),
         Err(e) => e,
     };
-    if name.ends_with(".json") {
-        return Err(format!("{name}:{}:{}: {}", failure.row, failure.col, failure.message));
+    let json = || format!("{name}:{}:{}: {}", failure.row, failure.col, failure.message);
+    if !yaml {
+        return Err(json());
     }
     let text = std::str::from_utf8(bytes).map_err(|_| format!("{name}: the text is not UTF-8"))?;
-    yaml::read(text).map_err(|e| format!("{name}:{}:{}: {}", e.row, e.col, e.message))
+    yaml::read(text).map_err(|e| match name.ends_with(".json") {
+        true => json(),
+        false => format!("{name}:{}:{}: {}", e.row, e.col, e.message),
+    })
 }
 
 impl Loaded {
@@ -234,7 +239,7 @@ impl Loaded {
                 self.add_rego(&name, bytes, version)?;
                 continue;
             }
-            let value = read_data(&name, &bytes).map_err(Failed::Plain)?;
+            let value = read_data(&name, &bytes, !name.ends_with(".json")).map_err(Failed::Plain)?;
             // Data of a folder below a directory that was named stands under the folder's name.
             let mut keys: Vec<String> = prefix.iter().map(|s| (*s).to_owned()).collect();
             if let Some(folder) = Path::new(&name).parent().and_then(|p| p.strip_prefix(path).ok()) {

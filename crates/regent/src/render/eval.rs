@@ -2,15 +2,12 @@
 
 use super::coverage;
 use crate::arguments::EvalFormat;
-use crate::doc::{Doc, compact, pretty};
+use crate::doc::{self, Doc};
 use regent_core::coverage::Coverage;
 use regent_rego::ast::Expr;
 use regent_rego::{Code, Error, Value};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
-
-/// Characters of a cell of the pretty table.
-const CELL: usize = 80;
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -27,6 +24,8 @@ pub(crate) enum Failed {
 pub(crate) struct Located {
     error: Error,
     line: Option<String>,
+    /// What stands there in the query.
+    text: Option<String>,
 }
 
 impl Located {
@@ -38,20 +37,34 @@ impl Located {
             .checked_sub(1)
             .and_then(|row| texts.get(file)?.lines().nth(usize::try_from(row).ok()?))
             .map(str::to_owned);
-        Located { error, line }
+        let (start, end) = (error.loc.start as usize, error.loc.end as usize);
+        let query = texts.get(file).filter(|_| file.is_empty());
+        let text = query.and_then(|t| t.get(start..end)).filter(|t| !t.is_empty());
+        let text = text.map(str::to_owned);
+        Located { error, line, text }
     }
 
     /// As OPA prints one; of a parse error the line with a caret.
     fn text(&self) -> String {
         let mut text = self.error.to_string();
-        if self.error.code == Code::Parse
-            && let Some(line) = &self.line
-        {
+        // What fails in the query is known by its text.
+        if let (Some(place), Code::Builtin | Code::Conflict | Code::Cancel) = (&self.text, self.error.code) {
+            text = format!("{place}: {}: {}", self.error.code.as_str(), self.error.message);
+        }
+        if let Some(line) = self.parse_line() {
             let at = usize::try_from(self.error.loc.col.saturating_sub(1)).unwrap_or_default();
             let before: String = line.chars().take(at).map(|c| if c == '\t' { c } else { ' ' }).collect();
             text.push_str(&format!("\n\t{line}\n\t{before}^"));
         }
         text
+    }
+
+    /// The line of a parse error. OPA's parser reads v0 and then finds keywords missing: of those it shows no line.
+    fn parse_line(&self) -> Option<&String> {
+        let keyword = self.error.message.starts_with('`') && self.error.message.contains("` keyword is required ");
+        self.line
+            .as_ref()
+            .filter(|_| self.error.code == Code::Parse && !keyword)
     }
 
     fn doc(&self) -> Doc {
@@ -67,9 +80,7 @@ impl Located {
                 ]),
             ));
         }
-        if e.code == Code::Parse
-            && let Some(line) = &self.line
-        {
+        if let Some(line) = self.parse_line() {
             let idx = e.loc.col.saturating_sub(1);
             fields.push((
                 "details",
@@ -87,15 +98,23 @@ pub(crate) fn render_failure(format: EvalFormat, failed: &Failed) -> (String, St
         Failed::Plain(message) => {
             if matches!(format, EvalFormat::Json | EvalFormat::Discard) {
                 let error = Doc::Map(vec![("message", Doc::from(message))]);
-                return (Doc::Map(vec![("errors", Doc::List(vec![error]))]).json(), String::new());
+                return (
+                    html(&Doc::Map(vec![("errors", Doc::List(vec![error]))]).json()),
+                    String::new(),
+                );
             }
             return (String::new(), format!("1 error occurred: {message}"));
         }
         Failed::Rego(errors) => errors,
     };
     if matches!(format, EvalFormat::Json | EvalFormat::Discard) {
-        let errors = errors.iter().map(Located::doc).collect();
-        return (Doc::Map(vec![("errors", errors)]).json(), String::new());
+        let errors = Doc::Map(vec![("errors", errors.iter().map(Located::doc).collect())]);
+        // As OPA, whose results that are discarded are maps by then.
+        let text = match format {
+            EvalFormat::Discard => pretty(&errors.value()) + "\n",
+            _ => html(&errors.json()),
+        };
+        return (text, String::new());
     }
     let texts: Vec<String> = errors.iter().map(Located::text).collect();
     match texts.as_slice() {
@@ -120,7 +139,7 @@ pub(crate) fn render(
 ) -> String {
     let with_coverage = |mut fields: Vec<(&'static str, Doc)>| {
         fields.extend(coverage.map(|c| ("coverage", coverage::json(c))));
-        Doc::Map(fields).json()
+        html(&Doc::Map(fields).json())
     };
     match format {
         EvalFormat::Json => with_coverage(json(results, body, query)),
@@ -142,6 +161,23 @@ pub(crate) fn render(
             pretty_results(results, body, query) + &coverage
         }
     }
+}
+
+/// JSON with what means something in HTML escaped, as Go writes it. These characters stand in strings only.
+fn html(json: &str) -> String {
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
+}
+
+/// A value, indented.
+fn pretty(value: &Value) -> String {
+    html(&doc::pretty(value))
+}
+
+/// A value in one line.
+fn compact(value: &Value) -> String {
+    html(&doc::compact(value))
 }
 
 fn lines(results: &[Value], line: impl Fn(&Value) -> String) -> String {
@@ -204,7 +240,7 @@ fn pretty_results(results: &[Value], body: &[Expr], query: &str) -> String {
         shown
             .iter()
             .filter_map(|&i| body.get(i))
-            .map(|e| cell(text_of(e, query))),
+            .map(|e| text_of(e, query).to_owned()),
     );
     if head.is_empty() {
         return lines(results, |_| "true".to_owned());
@@ -216,17 +252,10 @@ fn pretty_results(results: &[Value], body: &[Expr], query: &str) -> String {
                 .iter()
                 .map(|n| r.path(&["bindings", n]).map_or(String::new(), compact));
             let valued = shown.iter().map(|&i| values(r).get(i).map_or(String::new(), compact));
-            bound.chain(valued).map(|text| cell(&text)).collect()
+            bound.chain(valued).collect()
         })
         .collect();
     table(&head, &rows)
-}
-
-fn cell(text: &str) -> String {
-    if text.chars().count() <= CELL {
-        return text.to_owned();
-    }
-    text.chars().take(CELL).chain("...".chars()).collect()
 }
 
 fn table(head: &[String], rows: &[Vec<String>]) -> String {

@@ -1,0 +1,5 @@
+package broken
+
+x := {1, 2
+
+y := 3

@@ -1,0 +1,5 @@
+package recursive
+
+a if b
+
+b if a

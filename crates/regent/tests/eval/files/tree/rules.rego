@@ -1,0 +1,3 @@
+package tree.rules
+
+x := data.deep.there + data.here

@@ -1,0 +1,5 @@
+package unsafe
+
+x if y > 1
+
+z := undeclared(3)

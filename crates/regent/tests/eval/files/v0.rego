@@ -1,0 +1,6 @@
+package v0
+
+deny[msg] {
+	input.user.name == "ann"
+	msg := "not ann"
+}
