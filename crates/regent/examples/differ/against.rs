@@ -1,14 +1,15 @@
 //! Native against regorus on generated programs: no OPA is needed, and what differs is shrunk and shown.
 
-use crate::program::{self, Pair};
+use crate::case::{Case, read};
+use crate::{generate, shrink};
 use regent_rego::ast::RegoVersion;
-use regent_rego::{CompileOptions, Context, Limits, Opinion, QuerySource, Value, compile, json, opinion, parse};
+use regent_rego::{CompileOptions, Context, Limits, Opinion, QuerySource, Value, compile, opinion, parse};
 use regent_second_opinion::{Threads, given};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
 
-/// What came of a pair.
+/// What came of a case.
 enum Outcome {
     /// Our compiler refuses it.
     Refused,
@@ -19,29 +20,35 @@ enum Outcome {
     Different(String),
 }
 
-fn judge(pair: &Pair, threads: &Threads) -> Outcome {
-    let query = |body| QuerySource {
-        body,
-        package: Vec::new(),
-        imports: Vec::new(),
-    };
+fn judge(case: &Case, threads: &Threads) -> Outcome {
+    let version = if case.v0 { RegoVersion::V0 } else { RegoVersion::V1 };
     let options = CompileOptions {
+        strict: case.strict,
         keep_lowered: true,
         ..CompileOptions::default()
     };
-    let compiled = parse::parse_module("t.rego", &pair.module(), RegoVersion::V1).and_then(|module| {
-        let body = parse::parse_query("query", &pair.query(), RegoVersion::V1)?;
-        compile(vec![module], vec![query(body)], &options)
-    });
-    let Ok((program, entries)) = compiled else {
+    let compiled = || {
+        let modules = case.modules.iter();
+        let modules = modules.map(|(file, text)| parse::parse_module_annotated(file, text, version));
+        let query = QuerySource {
+            body: parse::parse_query("query", &case.query, version)?,
+            package: Vec::new(),
+            imports: Vec::new(),
+        };
+        compile(modules.collect::<Result<_, _>>()?, vec![query], &options)
+    };
+    let Ok((program, entries)) = compiled() else {
         return Outcome::Refused;
     };
-    let input = json::read(pair.input.as_bytes(), json::ReadOptions::default()).expect("generated JSON");
-    let data = Value::object(Vec::new());
+    let Some(&entry) = entries.first() else {
+        return Outcome::Refused;
+    };
+    let input = case.input.as_deref().and_then(read);
+    let data = read(&case.data).unwrap_or_else(|| Value::object(Vec::new()));
     let started = Instant::now();
     let clock = move || u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let context = Context {
-        input: Some(&input),
+        input: input.as_ref(),
         data: &data,
         limits: Limits {
             clock: Some(&clock),
@@ -50,11 +57,11 @@ fn judge(pair: &Pair, threads: &Threads) -> Outcome {
         },
         time_ns: 1_700_000_000_000_000_000,
         seed: 1,
-        strict_builtin_errors: false,
+        strict_builtin_errors: case.strict_errors,
     };
-    let native = program.eval(entries[0], &context);
+    let native = program.eval(entry, &context);
     let native = native.as_ref().map(|o| o.value.as_ref());
-    let other = threads.opinion(&program, entries[0], &context);
+    let other = threads.opinion(&program, entry, &context);
     if let Opinion::NotAsked(why) = &other {
         // `... (id: why)`
         let id = why.rfind(" (").map_or(why.as_str(), |at| &why[at + 2..]);
@@ -72,28 +79,29 @@ fn judge(pair: &Pair, threads: &Threads) -> Outcome {
     }
 }
 
-/// Judges the pairs of some seeds; ends the process with 1 when any differs.
-pub(crate) fn run(seeds: Range<u64>, most: usize) {
+/// Judges the cases of some seeds; false when any differs.
+pub(crate) fn run(seeds: Range<u64>, most: usize) -> bool {
     let threads = Threads::new();
     let mut tally: BTreeMap<String, usize> = BTreeMap::new();
     let mut different = Vec::new();
     let count = seeds.end - seeds.start;
     for seed in seeds {
-        let pair = program::pair(seed);
-        let kind = match judge(&pair, &threads) {
+        let case = generate::case(seed);
+        let kind = match judge(&case, &threads) {
             Outcome::Refused => "refused by the compiler".to_owned(),
             Outcome::Agreed(what) => format!("agreed: {what}"),
             Outcome::NotAsked(id) => format!("not asked: {id}"),
             Outcome::Different(mut text) => {
                 different.push(seed);
                 if different.len() <= most {
-                    let small = shrink(pair, &threads, &mut text);
-                    println!(
-                        "---- seed {seed}\n{}\nquery: {}\ninput: {}\n{text}\n",
-                        small.module(),
-                        small.query(),
-                        small.input
-                    );
+                    let small = shrink::shrink(&case, &mut |c| match judge(c, &threads) {
+                        Outcome::Different(said) => {
+                            text = said;
+                            true
+                        }
+                        _ => false,
+                    });
+                    println!("---- seed {seed}\n{}{text}\n", small.show());
                 }
                 "different".to_owned()
             }
@@ -101,25 +109,8 @@ pub(crate) fn run(seeds: Range<u64>, most: usize) {
         *tally.entry(kind).or_default() += 1;
     }
     println!(
-        "{count} pairs against regorus: {tally:#?}; seeds that differ: {:?}",
+        "{count} cases against regorus: {tally:#?}; seeds that differ: {:?}",
         different.iter().take(60).collect::<Vec<_>>()
     );
-    if !different.is_empty() {
-        std::process::exit(1);
-    }
-}
-
-/// The smallest pair found that still differs.
-fn shrink(mut pair: Pair, threads: &Threads, text: &mut String) -> Pair {
-    'again: for _ in 0..200 {
-        for smaller in pair.smaller() {
-            if let Outcome::Different(said) = judge(&smaller, threads) {
-                *text = said;
-                pair = smaller;
-                continue 'again;
-            }
-        }
-        break;
-    }
-    pair
+    different.is_empty()
 }

@@ -26,7 +26,6 @@ mod case;
 mod generate;
 mod judge;
 mod native;
-mod program;
 mod random;
 mod shrink;
 
@@ -77,8 +76,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     if args.iter().any(|a| a == "--against") {
-        against::run(from..to, flag("--limit").and_then(|n| n.parse().ok()).unwrap_or(10));
-        return ExitCode::SUCCESS;
+        let same = against::run(from..to, flag("--limit").and_then(|n| n.parse().ok()).unwrap_or(10));
+        return ExitCode::from(u8::from(!same));
     }
     let known = match flag("--known").map(std::fs::read_to_string).transpose() {
         Ok(text) => Known::read(&text.unwrap_or_default()),
