@@ -106,6 +106,9 @@ struct Reader<'a> {
     at: usize,
 }
 
+/// So many open containers, items and members are made room for at once.
+const ROOM: usize = 32;
+
 const END: &str = "unexpected end of JSON input";
 
 impl Reader<'_> {
@@ -138,9 +141,9 @@ impl Reader<'_> {
     }
 
     fn document(&mut self, options: ReadOptions) -> Result<Value, String> {
-        let mut open: Vec<Open> = Vec::new();
-        let mut items: Vec<Value> = Vec::new();
-        let mut entries: Vec<(Value, Value)> = Vec::new();
+        let mut open: Vec<Open> = Vec::with_capacity(ROOM);
+        let mut items: Vec<Value> = Vec::with_capacity(ROOM);
+        let mut entries: Vec<(Value, Value)> = Vec::with_capacity(ROOM);
         let mut left = options.values;
         loop {
             // A value begins here.

@@ -42,6 +42,8 @@ pub struct Rewrites {
     pub hoist: bool,
     /// Plan short functions where they are called.
     pub inline: bool,
+    /// Go through the items of a set that is made for one loop without making it.
+    pub fuse: bool,
 }
 
 impl Rewrites {
@@ -53,6 +55,7 @@ impl Rewrites {
         joins: true,
         hoist: true,
         inline: true,
+        fuse: true,
     };
     /// The plan as written.
     pub const NONE: Rewrites = Rewrites {
@@ -62,6 +65,7 @@ impl Rewrites {
         joins: false,
         hoist: false,
         inline: false,
+        fuse: false,
     };
 }
 

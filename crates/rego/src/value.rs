@@ -37,6 +37,20 @@ pub struct Object {
     marks: u64,
 }
 
+/// Whether two strings are the same: most are short, and two overlapping words tell faster than a call.
+#[inline]
+pub(crate) fn same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>(),
+        4..8 => a.first_chunk::<4>() == b.first_chunk::<4>() && a.last_chunk::<4>() == b.last_chunk::<4>(),
+        _ => a == b,
+    }
+}
+
 /// One of 64 bits for a string key, by what is cheap to know of it.
 #[inline]
 fn mark(key: &str) -> u64 {
@@ -138,15 +152,7 @@ impl Object {
 
     fn search(&self, key: &str) -> Option<usize> {
         if self.entries.len() <= SCAN {
-            // Keys of one object seldom share length and last byte, so few are compared whole.
-            let last = key.as_bytes().last();
-            return self.entries.iter().position(|e| match &e.0 {
-                Value::String(s) => {
-                    let bytes = s.as_bytes();
-                    bytes.len() == key.len() && bytes.last() == last && bytes == key.as_bytes()
-                }
-                _ => false,
-            });
+            return self.entries.iter().position(|e| e.0.is_text(key));
         }
         self.entries
             .binary_search_by(|e| match &e.0 {
@@ -161,13 +167,30 @@ impl Object {
         let Value::String(name) = key else {
             return self.get(key);
         };
+        let name = name.as_str();
         let before = hint.0.load(Relaxed);
-        if let Some((Value::String(k), value)) = self.entries.get((before & Hint::PLACE) as usize)
-            && k.as_str() == name.as_str()
+        let near = (before & Hint::PLACE) as usize;
+        if let Some((key, value)) = self.entries.get(near)
+            && key.is_text(name)
         {
             return Some(value);
         }
-        let at = self.position(name)?;
+        if self.marks & mark(name) == 0 {
+            return None;
+        }
+        self.get_nearby(name, hint, before, near)
+    }
+
+    /// Objects that are alike but for a field or two have the others a place or two away.
+    fn get_nearby(&self, name: &str, hint: &Hint, before: u32, near: usize) -> Option<&Value> {
+        for at in [near + 1, near.wrapping_sub(1), near + 2, near.wrapping_sub(2)] {
+            if let Some((key, value)) = self.entries.get(at)
+                && key.is_text(name)
+            {
+                return Some(value);
+            }
+        }
+        let at = self.search(name)?;
         hint.note(before, at);
         self.entries.get(at).map(|e| &e.1)
     }
@@ -275,6 +298,12 @@ impl Set {
 
 impl Value {
     const STRING_RANK: u8 = 4;
+
+    /// Whether it is this string.
+    #[inline]
+    fn is_text(&self, text: &str) -> bool {
+        matches!(self, Value::String(s) if same_text(s, text))
+    }
 
     /// A string value.
     pub fn string(s: impl AsRef<str>) -> Value {
@@ -392,12 +421,28 @@ impl Value {
     }
 }
 
+/// Entry by entry, then by length. Objects that are compared mostly have the same keys, so these are looked at first.
+fn compare_entries(a: &[(Value, Value)], b: &[(Value, Value)]) -> Ordering {
+    for (a, b) in a.iter().zip(b) {
+        let order = match (&a.0, &b.0) {
+            (Value::String(x), Value::String(y)) if same_text(x, y) => a.1.cmp(&b.1),
+            _ => a.cmp(b),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
 impl PartialEq for Value {
     fn eq(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Number(a), Value::Number(b)) => a == b,
+            (Value::String(a), Value::String(b)) if a.len() <= 16 => same_text(a, b),
+            // Long ones are shared, which their own comparison sees.
             (Value::String(a), Value::String(b)) => a == b,
             (Value::Array(a), Value::Array(b)) => Arc::ptr_eq(a, b) || a == b,
             (Value::Object(a), Value::Object(b)) => Arc::ptr_eq(a, b) || a.entries == b.entries,
@@ -432,7 +477,7 @@ impl Ord for Value {
                 if Arc::ptr_eq(a, b) {
                     return Ordering::Equal;
                 }
-                a.entries.cmp(&b.entries)
+                compare_entries(&a.entries, &b.entries)
             }
             (Value::Set(a), Value::Set(b)) => {
                 if Arc::ptr_eq(a, b) {

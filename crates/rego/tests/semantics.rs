@@ -120,7 +120,7 @@ fn theirs(answer: &Value) -> Answer {
 }
 
 /// Each rewrite alone.
-const ALONE: [Rewrites; 6] = [
+const ALONE: [Rewrites; 7] = [
     Rewrites {
         select: true,
         ..Rewrites::NONE
@@ -143,6 +143,10 @@ const ALONE: [Rewrites; 6] = [
     },
     Rewrites {
         inline: true,
+        ..Rewrites::NONE
+    },
+    Rewrites {
+        fuse: true,
         ..Rewrites::NONE
     },
 ];

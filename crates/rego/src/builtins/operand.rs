@@ -173,10 +173,10 @@ fn fits(value: &Value, room: &mut usize) -> bool {
         Value::Number(Number::Int(_)) => 12,
         _ => 0,
     };
-    match room.checked_sub(own + 8) {
-        Some(left) => *room = left,
-        None => return false,
-    }
+    let Some(left) = room.checked_sub(own + 8) else {
+        return false;
+    };
+    *room = left;
     match value {
         Value::Array(items) => items.iter().all(|v| fits(v, room)),
         Value::Set(items) => items.iter().all(|v| fits(v, room)),

@@ -111,11 +111,11 @@ impl<'a> Exec<'a> {
                 break;
             }
         }
-        let mut answer = self.gathered(sink)?;
+        let mut answer = sink.single();
         if let (None, Some(default)) = (answer, &doc.default) {
             let mut sink = Sink::value(true);
             self.define(default, operands, &mut sink)?;
-            answer = self.gathered(sink)?;
+            answer = sink.single();
         }
         if let Some(key) = key {
             self.account(64)?;
@@ -138,10 +138,7 @@ impl<'a> Exec<'a> {
             if let Sink::Value { found, function } = sink {
                 let mut own = Sink::value(*function);
                 let result = self.run(block, 0, &mut own);
-                let own = match own {
-                    Sink::Value { found, .. } => found,
-                    _ => None,
-                };
+                let own = own.single();
                 match result {
                     Ok(f) => flow = f,
                     Err(mut e) => {

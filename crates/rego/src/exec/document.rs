@@ -110,11 +110,11 @@ impl<'a> Exec<'a> {
                         break;
                     }
                 }
-                match (self.gathered(sink)?, &doc.default) {
+                match (sink.single(), &doc.default) {
                     (None, Some(default)) => {
                         let mut sink = Sink::value(false);
                         self.define(default, &[], &mut sink)?;
-                        self.gathered(sink)?
+                        sink.single()
                     }
                     (value, _) => value,
                 }

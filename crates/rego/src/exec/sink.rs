@@ -53,6 +53,15 @@ impl<'a> Sink<'a> {
         Sink::Value { found: None, function }
     }
 
+    /// The value of one that is run for a value.
+    #[inline]
+    pub(super) fn single(&self) -> Option<&'a Value> {
+        match self {
+            Sink::Value { found, .. } => *found,
+            _ => None,
+        }
+    }
+
     pub(super) fn found() -> Sink<'a> {
         Sink::Found(false)
     }

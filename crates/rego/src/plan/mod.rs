@@ -2,6 +2,7 @@
 
 mod body;
 mod format;
+mod fuse;
 mod guard;
 mod inline;
 mod join;

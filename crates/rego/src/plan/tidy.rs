@@ -1,11 +1,13 @@
 //! Rewrites of finished plans: what all documents together must be known for.
 //!
 //! * [`Nature`]: which functions can be noticed when they run (conflicts, faults of built-ins, `print`).
+//! * Sets that are made for one loop are not made ([`fuse`]).
 //! * Hoisting: an operation that cannot be noticed and needs nothing of a loop runs before it.
 //! * Which functions are worth remembering answers of.
 //! * Joins ([`join`]) and the choice of definitions ([`Select`]), which profit from hoisting.
 
 use super::QueryPlan;
+use super::fuse::fuse;
 use super::join;
 use super::ops::*;
 use super::select::Select;
@@ -42,6 +44,14 @@ pub(super) fn tidy(plans: Plans<'_>, rewrites: Rewrites, trace: bool) -> Vec<joi
     };
     let mut joins = Vec::new();
     if !trace {
+        if rewrites.fuse {
+            for doc in plans.docs.iter_mut() {
+                let set = doc.kind == Kind::Set;
+                let defs = doc.defs.iter_mut().chain(&mut doc.default);
+                defs.flat_map(|d| &mut d.chain).for_each(|b| fuse(b, set));
+            }
+            plans.queries.iter_mut().for_each(|q| fuse(&mut q.block, false));
+        }
         let mut each = |block: &mut Block| {
             if rewrites.hoist {
                 hoist(block, &natures);
