@@ -84,14 +84,19 @@ fn constraints(root: &Path) -> Res<()> {
     let matching = constraints_of("match", 10, "apps", "Deployment", "");
     let kinds = |count| constraints_of("kind", count, "batch", "CronJob", "");
     let names = |count| constraints_of("space", count, "apps", "Deployment", "    namespaces: [elsewhere]\n");
+    let labels = |count| {
+        let more = "    labelSelector:\n      matchLabels:\n        app: elsewhere\n";
+        constraints_of("label", count, "apps", "Deployment", more)
+    };
     let template = std::fs::read_to_string(root.join("library/general/required-labels/template.yaml"))?;
     let cases = [
         ("10 that match", matching.clone()),
         ("and 1,000 of other kinds", format!("{matching}{}", kinds(1_000))),
         ("and 1,000 of other namespaces", format!("{matching}{}", names(1_000))),
+        ("and 1,000 of other labels", format!("{matching}{}", labels(1_000))),
         (
-            "and 9,990 of both",
-            format!("{matching}{}{}", kinds(4_995), names(4_995)),
+            "and 9,990 of all three",
+            format!("{matching}{}{}{}", kinds(3_330), names(3_330), labels(3_330)),
         ),
     ];
     let mut sets = Vec::new();

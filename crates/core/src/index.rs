@@ -1,10 +1,10 @@
 //! Which constraints can match an object at all, so that a review costs what matches and not what exists: by group and
-//! kind first, then by namespace or name where these are spelled out. What is left is matched one by one.
+//! kind first, then by namespace, label or name where these are spelled out. What is left is matched one by one.
 
-use crate::matching::{Kinds, Match, namespace_name};
+use crate::matching::{Kinds, Match, Operator, namespace_name};
 use crate::object::{self, Gvk};
 use crate::review::Review;
-use regent_rego::Value;
+use regent_rego::{Object, Value};
 use rustc_hash::FxHashMap;
 
 /// Constraints by number, in the order they were given.
@@ -27,6 +27,8 @@ pub(crate) struct Index {
 struct List {
     /// Those that spell out their namespaces.
     by_namespace: FxHashMap<String, Vec<u32>>,
+    /// Those that ask for a label of one value: by label, then value.
+    by_label: FxHashMap<String, FxHashMap<String, Vec<u32>>>,
     /// Those that spell out a name.
     by_name: FxHashMap<String, Vec<u32>>,
     /// All others.
@@ -45,6 +47,12 @@ impl List {
             }
             return;
         }
+        // Nothing that is asked before the labels can fail.
+        if let Some((label, value)) = one_label(criteria) {
+            let values = self.by_label.entry(label.to_owned()).or_default();
+            values.entry(value.to_owned()).or_default().push(i);
+            return;
+        }
         // A namespaceSelector is asked before the name and may fail, which is an answer too.
         match &criteria.name {
             Some(glob) if glob.is_exact() && criteria.namespace_selector.is_none() => {
@@ -54,7 +62,7 @@ impl List {
         }
     }
 
-    fn find(&self, namespace: Option<&str>, name: &str, out: &mut Vec<u32>) {
+    fn find(&self, namespace: Option<&str>, object: &Value, out: &mut Vec<u32>) {
         out.extend(&self.rest);
         if !self.by_namespace.is_empty() {
             match namespace {
@@ -63,10 +71,28 @@ impl List {
                 None => out.extend(self.by_namespace.values().flatten()),
             }
         }
+        if !self.by_label.is_empty() {
+            for (label, value) in object::labels(object).into_iter().flat_map(Object::iter) {
+                let values = label.as_str().and_then(|l| self.by_label.get(l));
+                out.extend(value.as_str().and_then(|v| values?.get(v)).into_iter().flatten());
+            }
+        }
         if !self.by_name.is_empty() {
-            out.extend(self.by_name.get(name).into_iter().flatten());
+            out.extend(self.by_name.get(object::name(object)).into_iter().flatten());
         }
     }
+}
+
+/// A label, and the one value that a `labelSelector` wants it to have.
+fn one_label(criteria: &Match) -> Option<(&str, &str)> {
+    let lines = &criteria.label_selector.as_ref()?.0;
+    lines.iter().find_map(|line| match &line.operator {
+        Operator::In(values) => match values.as_slice() {
+            [value] => Some((line.key.as_str(), value.as_str())),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 impl Index {
@@ -130,7 +156,7 @@ impl Index {
                 self.by_group.get(gvk.group),
             ];
             for list in lists.into_iter().flatten() {
-                list.find(lives_in, object::name(object), &mut out);
+                list.find(lives_in, object, &mut out);
             }
         }
         out.sort_unstable();
@@ -162,6 +188,12 @@ mod tests {
             - {name: "web*"}
             - {name: web, namespaceSelector: {matchLabels: {x: y}}}
             - {kinds: [{apiGroups: ["*"], kinds: ["*"]}], excludedNamespaces: [a]}
+            - {labelSelector: {matchLabels: {app: web}}}
+            - {labelSelector: {matchLabels: {app: web, tier: front}}, name: web}
+            - {labelSelector: {matchExpressions: [{key: app, operator: In, values: [web]}]}, kinds: [{apiGroups: [""], kinds: [Pod]}]}
+            - {labelSelector: {matchExpressions: [{key: app, operator: In, values: [web, shop]}]}}
+            - {labelSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}, namespaceSelector: {matchLabels: {x: y}}}
+            - {labelSelector: {}}
             "#,
         )
         .unwrap();
@@ -176,6 +208,9 @@ mod tests {
             - {apiVersion: v1, kind: Namespace, metadata: {name: a}}
             - {apiVersion: a/b/c, kind: Pod, metadata: {name: web}}
             - {metadata: {name: web}}
+            - {apiVersion: v1, kind: Pod, metadata: {name: a, namespace: c, labels: {app: web, tier: front}}}
+            - {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: c, labels: {app: shop, tier: 1}}}
+            - {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: c, labels: [app]}}
             "#,
         )
         .unwrap();
