@@ -4,7 +4,8 @@
 use crate::files;
 use crate::loader::Message;
 use crate::source::Contribution;
-use notify::{RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecursiveMode, Watcher as _};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -119,9 +120,14 @@ impl Disk {
             return false;
         }
         let events = self.events.clone();
-        // Whatever the notice says, the answer is to look; the receiver outlives the sender.
-        let tell = move |_| {
-            let _ = events.send(Wake::Changed);
+        // Whatever the notice says, the answer is to look; the receiver outlives the sender. But for reading, which is told
+        // as well: looking is reading, and would have us look again for ever.
+        let tell = move |event: notify::Result<Event>| {
+            let written = AccessKind::Close(AccessMode::Write);
+            let read = |e: &Event| matches!(e.kind, EventKind::Access(kind) if kind != written);
+            if !event.as_ref().is_ok_and(read) {
+                let _ = events.send(Wake::Changed);
+            }
         };
         self.root = root;
         self.notices = root.and_then(|_| {
