@@ -98,6 +98,38 @@ pub fn evaluate(
     decision
 }
 
+/// Constraints that [`untouched`] looks at.
+const GLANCE: usize = 1_000;
+
+/// The decision on a review that no constraint matches and that implies nothing, which takes no evaluation. `None`: ask
+/// [`evaluate`]; also when there is much to match, so that this takes little time whatever the set.
+pub fn untouched(
+    policies: &PolicySet,
+    review: &Review,
+    inventory: &Inventory,
+    options: &EvaluateOptions<'_>,
+) -> Option<Decision> {
+    let namespace = namespace_of(review, inventory);
+    let differs = |policy: &Policy| {
+        matches!(
+            matching::matches(policy.constraint.matching.as_ref(), review, namespace),
+            Verdict::Differs(_)
+        )
+    };
+    let mut candidates = policies.candidates(review, namespace);
+    if !candidates.by_ref().take(GLANCE).all(differs) || candidates.next().is_some() {
+        return None;
+    }
+    let workloads = options.workloads || policies.judges_workloads();
+    let implies = options.expand
+        && (!policies.expansions().is_empty()
+            || workloads && review.object.as_ref().is_some_and(expansion::is_workload));
+    (!implies).then(|| Decision {
+        revision: policies.shared_revision(),
+        ..Decision::default()
+    })
+}
+
 /// Total order: action, message, kind, name, and then whatever else two violations can differ in.
 fn sort(decision: &mut Decision) {
     decision.violations.sort_by(|a, b| {

@@ -287,6 +287,11 @@ pub fn workload_path(object: &Value) -> Option<&'static [&'static str]> {
         .map(|(_, _, path)| *path)
 }
 
+/// Whether [`implied_pod`] may make a Pod of it.
+pub(crate) fn is_workload(object: &Value) -> bool {
+    workload_path(object).is_some()
+}
+
 /// The Pod that one of Kubernetes' own workloads implies, as the API server would default it where policies look:
 /// a volume that is only named is an emptyDir, a Pod on the host's network has its container ports as host ports.
 pub fn implied_pod(object: &Value, namespace: Option<&Value>) -> Option<Implied> {

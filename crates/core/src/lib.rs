@@ -50,7 +50,7 @@ pub mod vetting;
 pub use ask::Engine;
 pub use bundle::Bundle;
 pub use decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
-pub use evaluate::{EvaluateOptions, evaluate};
+pub use evaluate::{EvaluateOptions, evaluate, untouched};
 pub use explain::explain;
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};

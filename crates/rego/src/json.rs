@@ -418,7 +418,7 @@ fn object(members: Vec<(Value, Value)>, refuse_duplicates: bool) -> Result<Objec
         return Ok(Object::from_named(members));
     }
     let mut names: Vec<Value> = members.iter().map(|m| m.0.clone()).collect();
-    let object = Object::from_entries(members);
+    let object = Object::from_named(members);
     if object.len() < count {
         names.sort();
         let twice = names.windows(2).find(|w| w.first() == w.last()).and_then(|w| w.first());

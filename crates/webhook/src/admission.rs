@@ -6,9 +6,12 @@ use crate::answer::Answer;
 use crate::log;
 use crate::request::{self, Request, Unread, Version};
 use crate::source::{Current, KnownNamespace};
-use regent_core::{Decision, Spent};
+use regent_core::{Decision, Review, Spent};
 use regent_rego::{Value, json};
 use std::time::Duration;
+
+/// Levels of nesting that a stack of any size can take.
+const SHALLOW: usize = 64;
 
 /// What answers depend on besides policies and review.
 #[derive(Clone, Debug)]
@@ -130,6 +133,22 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// What its answer needs when it never comes to be judged.
+    pub fn identity(&self) -> (String, Version) {
+        (self.request.uid.clone(), self.request.version)
+    }
+}
+
+/// A review that was read, and that policies must be asked about.
+#[derive(Debug)]
+pub struct Ready {
+    request: Request,
+    review: Review,
+    current: Current,
+    warnings: Vec<String>,
+}
+
+impl Ready {
     /// The policies it is judged by.
     pub(crate) fn policies(&self) -> std::sync::Arc<regent_core::PolicySet> {
         self.current.policies.clone()
@@ -146,6 +165,10 @@ impl Pending {
 pub enum Step {
     /// It is answered.
     Done(Outcome),
+    /// It takes more than a glance.
+    Later,
+    /// Policies match: [`judge`] goes on, on a thread that may take its time.
+    Judge(Box<Ready>),
     /// A Namespace is needed; [`resume`] goes on.
     Namespace(Box<Pending>),
 }
@@ -161,22 +184,30 @@ pub struct Clock<'a> {
     pub time_ns: i64,
 }
 
-/// Reads and, where nothing has to be asked for, answers a review.
+/// Reads a review and answers it where neither a Namespace has to be asked for nor a policy. A glance leaves what is deep,
+/// wrong or takes compiling to a thread that may take its time, so that what it takes is bounded by the body.
 pub fn begin(
     path: Path,
     body: &[u8],
     current: Option<Current>,
     namespace: impl FnOnce(&str) -> KnownNamespace,
     options: &Options,
-    clock: Clock<'_>,
+    glance: bool,
 ) -> Step {
     let read = json::ReadOptions {
-        depth: options.depth,
+        depth: if glance {
+            options.depth.min(SHALLOW)
+        } else {
+            options.depth
+        },
         values: options.values,
-        ..json::ReadOptions::default()
+        // An API server sends no such review; which of the two it would store, it alone knows.
+        refuse_duplicates: true,
     };
     let request = match request::read(body, read) {
+        Ok(request) if glance && admit::is_own(&request) => return Step::Later,
         Ok(request) => request,
+        Err(_) if glance => return Step::Later,
         Err(unread) => return Step::Done(refuse(unread)),
     };
     match path {
@@ -213,23 +244,63 @@ pub fn begin(
             }
         }
     };
-    let judged = admit::judge(&request, &current, found, warnings, options, clock);
-    Step::Done(done(&request, judged, options))
+    match ready(request, found, current, warnings, options) {
+        Ok(ready) => Step::Judge(ready),
+        Err(outcome) => Step::Done(*outcome),
+    }
 }
 
-/// Judges a review whose Namespace was asked for.
-pub fn resume(pending: Pending, namespace: Result<Value, String>, options: &Options, clock: Clock<'_>) -> Outcome {
+/// A review with everything that judging it takes, or the answer, where no policy has anything to say.
+fn ready(
+    request: Request,
+    namespace: Option<Value>,
+    current: Current,
+    warnings: Vec<String>,
+    options: &Options,
+) -> Result<Box<Ready>, Box<Outcome>> {
+    let review = match Review::of_request(&request.value, namespace) {
+        Ok(review) => review,
+        Err(message) => return Err(Box::new(done(&request, Judged::error(500, message), options))),
+    };
+    match admit::untouched(&review, &current, &warnings, options) {
+        Some(judged) => Err(Box::new(done(&request, judged, options))),
+        None => Ok(Box::new(Ready {
+            request,
+            review,
+            current,
+            warnings,
+        })),
+    }
+}
+
+/// Judges a review.
+pub fn judge(ready: &Ready, options: &Options, clock: Clock<'_>) -> Outcome {
+    let judged = admit::judge(&ready.review, &ready.current, ready.warnings.clone(), options, clock);
+    done(&ready.request, judged, options)
+}
+
+/// Goes on with a review whose Namespace was asked for: it is to be judged, or is answered.
+///
+/// # Errors
+/// The answer.
+pub fn resume(
+    pending: Pending,
+    namespace: Result<Value, String>,
+    options: &Options,
+) -> Result<Box<Ready>, Box<Outcome>> {
     let Pending {
         request,
         current,
         warnings,
         ..
     } = pending;
-    let judged = match namespace {
-        Ok(namespace) => admit::judge(&request, &current, Some(namespace), warnings, options, clock),
-        Err(why) => Judged::error(500, format!("failed to create augmentedReview: {why}")),
-    };
-    done(&request, judged, options)
+    match namespace {
+        Ok(namespace) => ready(request, Some(namespace), current, warnings, options),
+        Err(why) => {
+            let judged = Judged::error(500, format!("failed to create augmentedReview: {why}"));
+            Err(Box::new(done(&request, judged, options)))
+        }
+    }
 }
 
 /// The answer to a review that was not judged, by what is known of it: a uid, or its first bytes.

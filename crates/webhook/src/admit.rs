@@ -34,6 +34,11 @@ impl Judged {
     }
 }
 
+/// Whether it is about a resource of Gatekeeper's, which is vetted before it is stored: that may take compiling.
+pub(crate) fn is_own(request: &Request) -> bool {
+    request.subject().is_some_and(vetting::is_own)
+}
+
 /// What is decided before policies are asked; else warnings for the answer.
 pub(crate) fn before(request: &Request, current: &Current, options: &Options) -> Result<Vec<String>, Box<Judged>> {
     let group = request.text(&["kind", "group"]);
@@ -69,22 +74,27 @@ pub(crate) fn before(request: &Request, current: &Current, options: &Options) ->
     Ok(warnings)
 }
 
+/// The answer to a review that no constraint matches, which takes no evaluation; `None`: ask [`judge`].
+pub(crate) fn untouched(review: &Review, current: &Current, warnings: &[String], options: &Options) -> Option<Judged> {
+    let asked = EvaluateOptions {
+        point: POINT_WEBHOOK,
+        ..EvaluateOptions::default()
+    };
+    let decision = regent_core::untouched(&current.policies, review, &current.inventory, &asked)?;
+    Some(told(decision, warnings.to_vec(), options))
+}
+
 /// Asks the policies.
 pub(crate) fn judge(
-    request: &Request,
+    review: &Review,
     current: &Current,
-    namespace: Option<Value>,
     warnings: Vec<String>,
     options: &Options,
     clock: Clock<'_>,
 ) -> Judged {
-    let review = match Review::of_request(&request.value, namespace) {
-        Ok(review) => review,
-        Err(message) => return Judged::error(500, message),
-    };
     let decision = evaluate(
         &current.policies,
-        &review,
+        review,
         &current.inventory,
         &EvaluateOptions {
             point: POINT_WEBHOOK,
@@ -97,6 +107,10 @@ pub(crate) fn judge(
             ..EvaluateOptions::default()
         },
     );
+    told(decision, warnings, options)
+}
+
+fn told(decision: Decision, warnings: Vec<String>, options: &Options) -> Judged {
     let (answer, status) = respond(&decision, warnings, options);
     Judged {
         answer,

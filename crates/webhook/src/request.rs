@@ -72,7 +72,7 @@ impl Unread {
     }
 }
 
-/// Reads a body. A key that is there twice counts as it does for the API server: the last one wins.
+/// Reads a body.
 pub(crate) fn read(body: &[u8], options: json::ReadOptions) -> Result<Request, Unread> {
     let review = json::read(body, options)
         .map_err(|e| Unread::of(body, 400, format!("the review is not readable JSON: {e}")))?;

@@ -1,6 +1,6 @@
 //! One request: from its headers to its answer.
 
-use crate::admission::{self, Clock, Options, Outcome, Path, Step};
+use crate::admission::{self, Clock, Options, Outcome, Path, Ready, Step};
 use crate::body::{self, Budget, Fault};
 use crate::connection::State;
 use crate::limits::Limits;
@@ -13,6 +13,7 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, Version};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Reviews larger than this are judged one at a time: parsed, they take a multiple of their size.
 const LARGE: usize = 1 << 20;
+/// Reviews up to this size are read on the threads that serve connections.
+const SMALL: usize = 16 << 10;
 /// Beyond so many times the limit of reviews at once, not even the uid is read.
 const FLOOD: usize = 8;
 /// No review may take longer, whatever it asks for: the API server's own limit.
@@ -232,70 +235,93 @@ async fn answer(shared: &Arc<Shared>, path: Path, mut body: Incoming, until: Ins
     } else {
         None
     };
-    let job = {
-        let (shared, bytes) = (shared.clone(), bytes.clone());
-        move |worker| {
-            // Memory for the body is given back when nobody needs it, which may be after its sender went away.
-            let _held = held;
-            first(&shared, worker, path, &bytes, until)
-        }
-    };
-    let step = match timeout_at(until, shared.pool.run(job)).await {
-        Err(_) => return late(shared, Err(&bytes)),
-        Ok(Err(fault)) => return failed(shared, fault, &bytes),
-        Ok(Ok(step)) => step,
-    };
-    let pending = match step {
-        Step::Done(outcome) => return outcome,
-        Step::Namespace(pending) => pending,
-    };
-    let identity = pending.identity();
-    shared.metrics.lookups.fetch_add(1, Ordering::Relaxed);
-    let Ok(found) = timeout_at(until, shared.source.look_up(&pending.namespace)).await else {
-        return late(shared, Ok(identity));
-    };
-    if found.is_err() {
-        shared.metrics.lookup_failures.fetch_add(1, Ordering::Relaxed);
+    // What is small is read here: that takes no longer than decrypting it did, and less than waking a thread for it.
+    let mut step = Step::Later;
+    if bytes.len() <= SMALL {
+        let glance = AssertUnwindSafe(|| begin(shared, path, &bytes, true));
+        step = match catch_unwind(glance) {
+            Ok(step) => step,
+            Err(_) => return failed(shared, pool::Fault::Panicked, &bytes),
+        };
     }
-    let job = {
-        let shared = shared.clone();
-        move |worker| second(&shared, worker, *pending, found, until)
-    };
-    match timeout_at(until, shared.pool.run(job)).await {
+    if let Step::Later = step {
+        let job = {
+            let (shared, bytes) = (shared.clone(), bytes.clone());
+            move |worker| {
+                // Memory for the body is given back when nobody needs it, which may be after its sender went away.
+                let _held = held;
+                match begin(&shared, path, &bytes, false) {
+                    Step::Judge(ready) => Step::Done(judge(&shared, worker, &ready, until)),
+                    step => step,
+                }
+            }
+        };
+        step = match timeout_at(until, shared.pool.run(job)).await {
+            Err(_) => return late(shared, Err(&bytes)),
+            Ok(Err(fault)) => return failed(shared, fault, &bytes),
+            Ok(Ok(step)) => step,
+        };
+    }
+    match step {
+        Step::Done(outcome) => outcome,
+        Step::Judge(ready) => {
+            let identity = ready.identity();
+            let job = {
+                let shared = shared.clone();
+                move |worker| judge(&shared, worker, &ready, until)
+            };
+            told_by(shared, shared.pool.run(job), identity, until).await
+        }
+        Step::Namespace(pending) => {
+            let identity = pending.identity();
+            shared.metrics.lookups.fetch_add(1, Ordering::Relaxed);
+            let Ok(found) = timeout_at(until, shared.source.look_up(&pending.namespace)).await else {
+                return late(shared, Ok(identity));
+            };
+            if found.is_err() {
+                shared.metrics.lookup_failures.fetch_add(1, Ordering::Relaxed);
+            }
+            let job = {
+                let shared = shared.clone();
+                move |worker| match admission::resume(*pending, found, &shared.options) {
+                    Ok(ready) => judge(&shared, worker, &ready, until),
+                    Err(outcome) => *outcome,
+                }
+            };
+            told_by(shared, shared.pool.run(job), identity, until).await
+        }
+        // Who does not glance leaves nothing for later.
+        Step::Later => failed(shared, pool::Fault::Panicked, &bytes),
+    }
+}
+
+/// What a judging thread says in time.
+async fn told_by(
+    shared: &Shared,
+    job: impl Future<Output = Result<Outcome, pool::Fault>>,
+    identity: (String, crate::request::Version),
+    until: Instant,
+) -> Outcome {
+    match timeout_at(until, job).await {
         Err(_) => late(shared, Ok(identity)),
-        Ok(Err(fault)) => failed(shared, fault, &bytes),
+        Ok(Err(fault)) => {
+            let (code, message) = fault_told(shared, fault);
+            admission::unjudged(Ok(identity), code, message)
+        }
         Ok(Ok(outcome)) => outcome,
     }
 }
 
-/// On a judging thread: as far as it goes without waiting.
-fn first(shared: &Shared, worker: usize, path: Path, bytes: &[u8], until: Instant) -> Step {
-    let current = shared.source.current();
-    let policies = current.as_ref().map(|c| c.policies.clone());
+/// Reads a review, and answers it when no policy is to be asked.
+fn begin(shared: &Shared, path: Path, bytes: &[u8], glance: bool) -> Step {
     let namespace = |name: &str| shared.source.namespace(name);
-    let step = timed(shared, until, |clock| {
-        admission::begin(path, bytes, current, namespace, &shared.options, clock)
-    });
-    if let (Step::Done(outcome), Some(policies)) = (&step, policies) {
-        shared
-            .metrics
-            .evaluated(worker, &policies, &outcome.spent, &outcome.failed);
-    }
-    step
+    admission::begin(path, bytes, shared.source.current(), namespace, &shared.options, glance)
 }
 
-/// On a judging thread: the rest.
-fn second(
-    shared: &Shared,
-    worker: usize,
-    pending: admission::Pending,
-    namespace: Result<regent_rego::Value, String>,
-    until: Instant,
-) -> Outcome {
-    let policies = pending.policies();
-    let outcome = timed(shared, until, |clock| {
-        admission::resume(pending, namespace, &shared.options, clock)
-    });
+/// On a judging thread: asks the policies.
+fn judge(shared: &Shared, worker: usize, ready: &Ready, until: Instant) -> Outcome {
+    let outcome = timed(shared, until, |clock| admission::judge(ready, &shared.options, clock));
+    let policies = ready.policies();
     shared
         .metrics
         .evaluated(worker, &policies, &outcome.spent, &outcome.failed);
@@ -322,7 +348,12 @@ fn late(shared: &Shared, identity: Identity<'_>) -> Outcome {
 }
 
 fn failed(shared: &Shared, fault: pool::Fault, beginning: &[u8]) -> Outcome {
-    let (code, message) = match fault {
+    let (code, message) = fault_told(shared, fault);
+    admission::unjudged(Err(beginning), code, message)
+}
+
+fn fault_told(shared: &Shared, fault: pool::Fault) -> (u16, &'static str) {
+    match fault {
         pool::Fault::Full => {
             shared.metrics.hit(Limit::Concurrency);
             (429, "too many reviews at once; try again")
@@ -335,8 +366,7 @@ fn failed(shared: &Shared, fault: pool::Fault, beginning: &[u8]) -> Outcome {
             )
         }
         pool::Fault::Closed => (503, "the server is stopping"),
-    };
-    admission::unjudged(Err(beginning), code, message)
+    }
 }
 
 fn unread(shared: &Shared, fault: &Fault, beginning: &[u8]) -> Outcome {
