@@ -506,6 +506,68 @@ fn the_end_loses_nothing() {
     }
 }
 
+/// Clients that ask once and stay: whoever comes next is answered, and memory stays.
+#[test]
+fn idle_connections() {
+    // Both ends are files; this process holds one of them.
+    let count = if full() { 10_000 } else { 200 };
+    let folder = Folder::new("idle");
+    let policies = folder.write("policies.yaml", web::POLICY);
+    let served = serve(&[
+        "-p",
+        policies.to_str().unwrap(),
+        "--max-connections",
+        "10100",
+        "--idle-time",
+        "10m",
+    ]);
+    let config = Arc::new({
+        let mut config = client_config(roots(&served.ca));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
+    });
+    let open_one = || {
+        let mut stream = open(served.listen, (*config).clone()).expect("a connection");
+        let response = ask(&mut stream, web::review("u", "deny").as_bytes()).expect("an answer");
+        assert!(response.text().contains("\"code\":403"), "{}", response.text());
+        stream
+    };
+    let mut idle: Vec<Stream> = (0..count).map(|_| open_one()).collect();
+    drop(open_one());
+    // Those that came first are still there.
+    for stream in idle.iter_mut().step_by(count / 20) {
+        assert!(ask(stream, web::review("u", "other").as_bytes()).is_some());
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    println!("{count} idle connections, {} MiB at most", peak >> 10);
+    assert!(peak >> 10 < 512, "{} MiB", peak >> 10);
+}
+
+/// A server that has nothing to do reads nothing: that it read its policies is no change of them.
+#[test]
+fn idle_servers_do_not_read() {
+    let folder = Folder::new("idle-disk");
+    let filling = format!("# {}\n", "a".repeat(300 << 10));
+    folder.write("policies.yaml", &format!("{}\n{filling}", web::POLICY));
+    let served = serve(&["-p", folder.0.to_str().unwrap()]);
+    let read = || {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", served.child.id())).unwrap();
+        io.lines()
+            .find_map(|l| l.strip_prefix("rchar: "))
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    // What making the file told may still be on its way.
+    std::thread::sleep(Duration::from_secs(1));
+    let before = read();
+    std::thread::sleep(Duration::from_secs(3));
+    let bytes = read() - before;
+    assert!(bytes < 2 * filling.len(), "{bytes} bytes read");
+}
+
 /// The pair is replaced every second, as kubelet does it and half written: every handshake succeeds.
 #[test]
 fn certificates_change_under_load() {

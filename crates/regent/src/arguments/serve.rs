@@ -35,10 +35,10 @@ pub(crate) struct Serve {
     #[arg(long, help_heading = CLUSTER)]
     pub(crate) read_only: bool,
     /// Namespace the server runs in
-    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", help_heading = CLUSTER)]
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", hide_env_values = true, help_heading = CLUSTER)]
     pub(crate) own_namespace: Option<String>,
     /// Name of this server in statuses
-    #[arg(long, value_name = "NAME", env = "POD_NAME", help_heading = CLUSTER)]
+    #[arg(long, value_name = "NAME", env = "POD_NAME", hide_env_values = true, help_heading = CLUSTER)]
     pub(crate) identity: Option<String>,
 
     /// Where reviews come in (TLS)
