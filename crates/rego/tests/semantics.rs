@@ -16,10 +16,14 @@
 )]
 
 use regent_rego::ast::RegoVersion;
+use regent_rego::trace::{Nodes, TraceOptions};
 use regent_rego::{
     CompileOptions, Context, Error, Limits, QuerySource, Rewrites, Value, compile, json, parse, value_text,
 };
 use std::path::Path;
+
+/// Points of a traced evaluation: long ones are stopped, as looking on takes its time.
+const POINTS: u64 = 20_000;
 
 /// What a side says: the bindings of each result as text, or the code and row of the first error.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,8 +32,8 @@ enum Answer {
     Error(String, i64),
 }
 
-fn ours(case: &Value, rewrites: Rewrites) -> Answer {
-    match run(case, rewrites) {
+fn ours(case: &Value, rewrites: Rewrites, traced: bool) -> Answer {
+    match run(case, rewrites, traced) {
         Ok(results) => Answer::Results(results),
         Err(errors) => {
             let first = errors.first();
@@ -41,7 +45,7 @@ fn ours(case: &Value, rewrites: Rewrites) -> Answer {
     }
 }
 
-fn run(case: &Value, rewrites: Rewrites) -> Result<Vec<String>, Vec<Error>> {
+fn run(case: &Value, rewrites: Rewrites, traced: bool) -> Result<Vec<String>, Vec<Error>> {
     let version = if case.get("v0").and_then(Value::as_bool) == Some(true) {
         RegoVersion::V0
     } else {
@@ -69,6 +73,7 @@ fn run(case: &Value, rewrites: Rewrites) -> Result<Vec<String>, Vec<Error>> {
     let options = CompileOptions {
         strict: flag("strict"),
         rewrites,
+        trace: traced,
         ..CompileOptions::default()
     };
     let (program, entries) = compile(modules, vec![query], &options)?;
@@ -82,7 +87,18 @@ fn run(case: &Value, rewrites: Rewrites) -> Result<Vec<String>, Vec<Error>> {
         seed: 1,
         strict_builtin_errors: flag("strict_builtin_errors"),
     };
-    let outcome = program.eval(entries[0], &context).map_err(|e| vec![e])?;
+    let nodes = case.get("input").filter(|_| traced).map(Nodes::of);
+    let told = TraceOptions {
+        places: nodes.as_ref(),
+        watched: nodes.as_ref(),
+        values: true,
+        points: Some(POINTS),
+    };
+    let outcome = match traced {
+        false => program.eval(entries[0], &context),
+        true => program.eval_traced(entries[0], &context, &told).0,
+    };
+    let outcome = outcome.map_err(|e| vec![e])?;
     let mut texts: Vec<String> = outcome
         .value
         .as_ref()
@@ -172,16 +188,25 @@ fn programs_mean_what_they_mean_to_opa() {
             let case = json::read(line.as_bytes(), json::ReadOptions::default()).expect("a case a line");
             let id = case.get("id").and_then(Value::as_str).expect("id");
             count += 1;
-            let (mine, wanted) = (ours(&case, Rewrites::ALL), theirs(case.get("answer").expect("answer")));
+            let (mine, wanted) = (
+                ours(&case, Rewrites::ALL, false),
+                theirs(case.get("answer").expect("answer")),
+            );
             // None of the rewrites for speed changes an answer: without them, and one alone in turn.
             let alone = ALONE.get(count % ALONE.len()).copied().unwrap_or(Rewrites::NONE);
             for rewrites in [Rewrites::NONE, alone] {
-                let plain = ours(&case, rewrites);
+                let plain = ours(&case, rewrites, false);
                 if plain != mine {
                     failed.push(format!(
                         "{id}: with {rewrites:?}\n    then: {plain:?}\n    else: {mine:?}"
                     ));
                 }
+            }
+            // Nor does looking on.
+            let traced = ours(&case, Rewrites::ALL, true);
+            let stopped = matches!(&traced, Answer::Error(code, _) if code == "regent_limit_error");
+            if traced != mine && !stopped {
+                failed.push(format!("{id}: traced\n    then: {traced:?}\n    else: {mine:?}"));
             }
             match (mine == wanted, differing.contains(&id)) {
                 (true, true) => failed.push(format!("{id}: is listed in differences.txt, but does not differ")),
