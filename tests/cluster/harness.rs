@@ -32,13 +32,14 @@ pub(crate) struct TestCluster {
     controlled: bool,
 }
 
-/// What is written to the API server's audit log: requests about objects of the namespace `audited`.
+/// What is written to the API server's audit log: requests about objects of the namespace `audited`, and our own.
 const AUDIT: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - {level: Metadata, namespaces: [audited]}
+- {level: Metadata, users: ["system:serviceaccount:regent-system:regent"]}
 - {level: None}
 "#;
 
@@ -209,7 +210,7 @@ impl TestCluster {
         self.api = Some(self.spawn("kube-apiserver", &args));
     }
 
-    /// What the API server recorded of requests about the namespace `audited`.
+    /// What the API server recorded, by `AUDIT`.
     pub(crate) fn audit_log(&self) -> PathBuf {
         self.folder.join("audit.log")
     }

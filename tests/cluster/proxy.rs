@@ -1,4 +1,5 @@
 //! A TCP proxy between us and the API server, that counts and fails as told.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -17,7 +18,14 @@ pub(crate) enum Mode {
     Stall,
     /// Ends connections after a few bytes.
     Cut,
+    /// Passes on what we say and nothing of what is answered.
+    HalfOpen,
+    /// Passes everything on, late.
+    Delay,
 }
+
+/// How late things are that are delayed, each way and piece by piece.
+const DELAY: Duration = Duration::from_millis(200);
 
 pub(crate) struct Proxy {
     port: u16,
@@ -37,7 +45,9 @@ impl State {
             0 => Mode::Pass,
             1 => Mode::Refuse,
             2 => Mode::Stall,
-            _ => Mode::Cut,
+            3 => Mode::Cut,
+            4 => Mode::HalfOpen,
+            _ => Mode::Delay,
         }
     }
 }
@@ -67,9 +77,9 @@ impl Proxy {
                     connection.try_clone().expect("clone"),
                     server.try_clone().expect("clone"),
                 );
-                for (from, to) in [(connection, server), (b, a)] {
+                for (from, to, is_answer) in [(connection, server, false), (b, a, true)] {
                     let shared = shared.clone();
-                    std::thread::spawn(move || pump(from, to, &shared));
+                    std::thread::spawn(move || pump(from, to, is_answer, &shared));
                 }
             }
         });
@@ -95,12 +105,12 @@ impl Proxy {
 }
 
 /// Passes bytes on; what stalled once passes nothing ever again.
-fn pump(mut from: TcpStream, mut to: TcpStream, state: &State) {
+fn pump(mut from: TcpStream, mut to: TcpStream, is_answer: bool, state: &State) {
     let mut buffer = [0; 16 << 10];
     let mut dead = state.mode() == Mode::Stall;
     let mut passed = 0;
     while let Ok(n) = from.read(&mut buffer) {
-        dead |= state.mode() == Mode::Stall;
+        dead |= state.mode() == Mode::Stall || (is_answer && state.mode() == Mode::HalfOpen);
         if n == 0 {
             break;
         }
@@ -110,6 +120,9 @@ fn pump(mut from: TcpStream, mut to: TcpStream, state: &State) {
         }
         if state.mode() == Mode::Cut && passed > 2_000 {
             break;
+        }
+        if state.mode() == Mode::Delay {
+            std::thread::sleep(DELAY);
         }
         passed += n;
         if to.write_all(buffer.get(..n).unwrap_or_default()).is_err() {

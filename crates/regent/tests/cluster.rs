@@ -9,16 +9,29 @@
     reason = "a test ends by panicking, reads its cases, and says what it saw"
 )]
 
+#[path = "cluster/faults.rs"]
+mod faults;
 #[path = "../../../tests/cluster/harness.rs"]
 mod harness;
+#[path = "../../../tests/cluster/proxy.rs"]
+mod proxy;
 #[path = "cluster/scenario.rs"]
 mod scenario;
 #[path = "cluster/served.rs"]
 mod served;
+#[path = "../../webhook/tests/common/mod.rs"]
+mod web;
 
 use served::Served;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// One cluster at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn repository() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -28,6 +41,7 @@ fn repository() -> PathBuf {
 /// Every scenario, one after the other, on one cluster and one server. `REGENT_SCENARIO` names those to play.
 #[test]
 fn scenarios() {
+    let _alone = alone();
     let Some(cluster) = harness::start_controlled("scenarios") else {
         return;
     };
@@ -51,7 +65,7 @@ fn scenarios() {
             continue;
         }
         let since = Instant::now();
-        match scenario::play(&cluster, &served, &file) {
+        match scenario::play(&cluster, &mut served, &file) {
             Ok(steps) => eprintln!("cluster: {name}: {steps} steps as told, {:.1?}", since.elapsed()),
             Err(why) => {
                 eprintln!("cluster: {name}: {why}");
@@ -62,4 +76,20 @@ fn scenarios() {
     }
     assert!(played > 0, "no scenario is named so: {only}");
     assert_eq!(wrong, Vec::<String>::new(), "of {played} scenarios");
+}
+
+#[test]
+fn killed_at_any_moment() {
+    let _alone = alone();
+    if let Some(cluster) = harness::start("killed_at_any_moment") {
+        faults::kills(&cluster);
+    }
+}
+
+#[test]
+fn the_api_server_goes_away() {
+    let _alone = alone();
+    if let Some(mut cluster) = harness::start("the_api_server_goes_away") {
+        faults::away(&mut cluster);
+    }
 }

@@ -21,7 +21,7 @@ struct Seen {
 }
 
 /// Plays a scenario; what went otherwise.
-pub(crate) fn play(cluster: &TestCluster, served: &Served, file: &Path) -> Result<usize, String> {
+pub(crate) fn play(cluster: &TestCluster, served: &mut Served, file: &Path) -> Result<usize, String> {
     let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
     let scenario = yaml::read(&text).map_err(|e| format!("{e:?}"))?;
     let steps = scenario
@@ -80,7 +80,12 @@ fn filled(text: &str, names: &BTreeMap<String, String>) -> String {
         .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
 }
 
-fn act(cluster: &TestCluster, served: &Served, step: &Value, names: &BTreeMap<String, String>) -> Result<Seen, String> {
+fn act(
+    cluster: &TestCluster,
+    served: &mut Served,
+    step: &Value,
+    names: &BTreeMap<String, String>,
+) -> Result<Seen, String> {
     let fine = |out: String| Seen {
         code: 0,
         out,
@@ -120,7 +125,18 @@ fn act(cluster: &TestCluster, served: &Served, step: &Value, names: &BTreeMap<St
         served.swap(&files);
         return Ok(fine(String::new()));
     }
-    Err("expected kubectl, admin, log or swap".to_owned())
+    if let Some(what) = text_of(step, "server") {
+        match what {
+            "kill" => served.kill(),
+            "start" => {
+                served.start();
+            }
+            "forget" => served.forget(),
+            other => return Err(format!("expected kill, start or forget, not {other}")),
+        }
+        return Ok(fine(String::new()));
+    }
+    Err("expected kubectl, admin, log, swap or server".to_owned())
 }
 
 /// Splits a command line; quotes keep blanks.

@@ -22,7 +22,7 @@ pub(crate) struct Served {
     admin: u16,
     args: Vec<String>,
     /// The CA of its certificate (PEM).
-    ca: String,
+    pub(crate) ca: String,
     child: Option<Child>,
 }
 
@@ -54,7 +54,8 @@ impl Served {
         let ca = authority.self_signed(&key).expect("a CA").pem();
         let issuer = rcgen::Issuer::new(authority, key);
         let key = rcgen::KeyPair::generate().expect("a key");
-        let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+        let leaf =
+            rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("parameters");
         let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
         fs::write(folder.join("certs/tls.crt"), leaf.pem()).expect("a file");
         fs::write(folder.join("certs/tls.key"), key.serialize_pem()).expect("a file");
@@ -165,6 +166,34 @@ impl Served {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until reviews are answered, whether it says that it is ready or not.
+    pub(crate) fn wait_serving(&self) {
+        let since = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(
+                since.elapsed() < PATIENCE,
+                "nothing is served: {}",
+                self.log("messages.log")
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until it has kept a set for the next start.
+    pub(crate) fn wait_kept(&self) {
+        let since = Instant::now();
+        while !self.folder.join("cache/state.json").is_file() {
+            assert!(since.elapsed() < PATIENCE, "nothing is kept");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Forgets what it kept across restarts.
+    pub(crate) fn forget(&self) {
+        fs::remove_dir_all(self.folder.join("cache")).expect("the cache removed");
+        fs::create_dir_all(self.folder.join("cache")).expect("a folder");
     }
 
     /// Ends it at once.
