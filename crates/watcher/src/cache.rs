@@ -224,6 +224,8 @@ pub(crate) fn write_memory(folder: &Path, memory: &Memory) -> io::Result<()> {
     if let Some(saved) = &memory.serving
         && let Some(path) = file_of(folder, &saved.revision)
         && !path.exists()
+        // What is known by name alone is not to be written as a set of nothing.
+        && !saved.sources.is_empty()
     {
         write_whole(&path, &render(saved)?)?;
     }

@@ -109,6 +109,8 @@ impl Loader {
             });
         }
         if let Some(saved) = memory.serving {
+            // Whatever is saved before the sources have spoken (a pin let go) must not forget it.
+            self.newest = Arc::from(saved.revision.as_str());
             let mut sources = saved.sources;
             for input in &mut self.inputs {
                 if let Some(files) = sources.remove(&input.name) {
