@@ -52,11 +52,22 @@ pub(crate) fn module_path(module: &Module) -> Vec<String> {
 /// Finds them.
 ///
 /// # Errors
-/// Rules of one name whose keys are not alike.
+/// Rules that regorus is not asked about: of one name whose keys are not alike, with constant keys, with a default that is
+/// a closure.
 pub(crate) fn find(compiled: &Compiled) -> Result<PartialObjects, String> {
     let mut groups: BTreeMap<Vec<String>, Vec<(usize, &Rule)>> = BTreeMap::new();
     for (i, module) in compiled.modules.iter().enumerate() {
         for rule in &module.rules {
+            if rule.default
+                && rule
+                    .head
+                    .value
+                    .as_ref()
+                    .is_some_and(|v| matches!(v.value, TermValue::Var(_)))
+            {
+                let name = first_name(rule).unwrap_or_default();
+                return Err(reason("default-closure", &format!("default {name}")));
+            }
             if let Some(name) = first_name(rule) {
                 let path = [module_path(module), vec![name.to_owned()]].concat();
                 groups.entry(path).or_default().push((i, rule));
@@ -75,8 +86,12 @@ pub(crate) fn find(compiled: &Compiled) -> Result<PartialObjects, String> {
             let mut steps = r.head.reference.iter().skip(1);
             steps.any(|t| !matches!(t.value, TermValue::String(_)))
         };
+        let of = || format!("rules of data.{}", path.join("."));
         if !alike && rules.iter().any(|(_, r)| dynamic(r)) {
-            return Err(reason("heads", &format!("rules of data.{}", path.join("."))));
+            return Err(reason("heads", &of()));
+        }
+        if rules.iter().any(|(_, r)| has_inner_object(r, alike)) {
+            return Err(reason("constant-keys", &of()));
         }
         if !alike || first.head.reference.len() < 2 {
             continue;
@@ -93,6 +108,16 @@ pub(crate) fn find(compiled: &Compiled) -> Result<PartialObjects, String> {
         );
     }
     Ok(out)
+}
+
+/// Whether a head leads by a constant key to an object or set that is there even when it is empty. Where all rules are
+/// alike, the outermost object is made by us.
+fn has_inner_object(rule: &Rule, alike: bool) -> bool {
+    let head = &rule.head;
+    let steps = head.reference.len() - 1 + usize::from(head.key.is_some());
+    let constant = |t: &Term| !matches!(t.value, TermValue::Var(_));
+    let outermost = if alike { 1 } else { 0 };
+    steps > outermost && head.reference.get(1).is_some_and(constant)
 }
 
 /// Paths of rules that gather a set or an object.
