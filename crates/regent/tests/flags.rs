@@ -4,7 +4,9 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "a test ends by panicking, and is told by the environment to write the page"
 )]
 

@@ -9,6 +9,9 @@ use regent_rego::{Code, Error, Value};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
+/// Bytes of a source line that are still shown below an error.
+const LONGEST_LINE: usize = 10_000;
+
 /// Why there is no result.
 #[derive(Debug)]
 pub(crate) enum Failed {
@@ -59,12 +62,13 @@ impl Located {
         text
     }
 
-    /// The line of a parse error. OPA's parser reads v0 and then finds keywords missing: of those it shows no line.
+    /// The line of a parse error, unless it is so long that showing it hides the message. OPA's parser reads v0 and then
+    /// finds keywords missing: of those it shows no line.
     fn parse_line(&self) -> Option<&String> {
         let keyword = self.error.message.starts_with('`') && self.error.message.contains("` keyword is required ");
         self.line
             .as_ref()
-            .filter(|_| self.error.code == Code::Parse && !keyword)
+            .filter(|line| self.error.code == Code::Parse && !keyword && line.len() <= LONGEST_LINE)
     }
 
     fn doc(&self) -> Doc {
