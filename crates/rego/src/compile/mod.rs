@@ -92,6 +92,29 @@ pub struct Query {
 /// Errors told at most, as OPA.
 const MAX_ERRORS: usize = 10;
 
+/// Parts of a rule's path at most: every prefix of it is a node of the document tree.
+const LONGEST_PATH: usize = 1_000;
+
+/// A path that would make the document tree as large as its square.
+fn too_long(module: &Module) -> Option<Error> {
+    let message =
+        |n: usize| format!("a path of {n} parts is longer than {LONGEST_PATH}: use a shorter package or rule name");
+    let package = module.package.len();
+    if package > LONGEST_PATH {
+        let loc = module.package.first().map(|p| p.loc.clone()).unwrap_or_default();
+        return Some(Error::new(Code::Limit, &loc, message(package)));
+    }
+    let rule = module
+        .rules
+        .iter()
+        .find(|r| package + r.head.reference.len() > LONGEST_PATH)?;
+    Some(Error::new(
+        Code::Limit,
+        &rule.loc,
+        message(package + rule.head.reference.len()),
+    ))
+}
+
 /// Runs all stages. A stage with errors is the last.
 ///
 /// # Errors
@@ -101,6 +124,10 @@ pub fn compile(
     queries: Vec<QuerySource>,
     options: &CompileOptions,
 ) -> Result<Compiled, Vec<Error>> {
+    let long: Vec<Error> = modules.iter().filter_map(too_long).take(MAX_ERRORS).collect();
+    if !long.is_empty() {
+        return Err(long);
+    }
     modules.sort_by(|a, b| a.file.cmp(&b.file));
     let generator = Generator::new("__local", &modules);
     let mut c = Compiler {
