@@ -1,6 +1,6 @@
 //! One kind of object, followed: whole lists, then changes, through every fault of the API server.
 
-use crate::pace::Pace;
+use crate::pace::{Pace, WATCH_ENDS};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use kube::api::{Api, DynamicObject};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// The API server ends a watch after this long; a connection that is dead without a word is noticed soon after.
-const WATCH_SECONDS: u32 = 60;
+/// [`WATCH_ENDS`] for the API server; a connection that is dead without a word is noticed soon after.
+const WATCH_SECONDS: u32 = WATCH_ENDS.as_secs() as u32;
 /// After the first failure in a row, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(300);
 /// See [`FIRST_WAIT`]. What is to converge within ten seconds after a fault cannot wait longer than this.

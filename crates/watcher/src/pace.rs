@@ -1,8 +1,10 @@
 //! How often the API server is asked.
 //!
 //! While it answers, a bucket bounds bursts. From its first failure until it has answered well again, requests stand in
-//! one line with a gap between them, whatever number of watches want to come back at once.
+//! one line with a gap between them, whatever number of watches want to come back at once. A watch that is asked for again
+//! long before its time is one that was cut, and a failure: many are cut at once, and none of them says so.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +17,12 @@ use tower::{Layer, Service};
 const GAP: Duration = Duration::from_millis(250);
 /// After the last failure trouble lasts at least this long; a success then ends it.
 const CALM: Duration = Duration::from_secs(2);
+/// Who stands in line when trouble ends keeps its place for so long: not all that waited go at once.
+const KEPT: Duration = Duration::from_secs(3);
 /// Between two requests in good times, beyond what the bucket holds: fifty a second.
 const STEP: Duration = Duration::from_millis(20);
+/// The API server ends a watch after so long.
+pub(crate) const WATCH_ENDS: Duration = Duration::from_secs(60);
 /// Requests that may go at once in good times.
 const BURST: u32 = 200;
 
@@ -32,6 +38,8 @@ struct State {
     next: Option<Instant>,
     /// When the bucket would be full again.
     full_at: Option<Instant>,
+    /// When each watch, by its path and labels, was last asked for.
+    watches: HashMap<String, Instant>,
 }
 
 impl Pace {
@@ -48,14 +56,30 @@ impl Pace {
         (full_at - now).saturating_sub(STEP * BURST)
     }
 
-    /// Waits for its turn; no longer than trouble lasts.
+    /// Waits for its turn; not much longer than trouble lasts.
     async fn turn(&self) {
         let mut wait = self.wait(Instant::now());
-        let in_trouble = self.in_trouble();
-        while !wait.is_zero() && (!in_trouble || self.in_trouble()) {
+        let mut in_trouble = self.in_trouble();
+        while !wait.is_zero() {
+            if in_trouble && !self.in_trouble() {
+                in_trouble = false;
+                wait = wait.min(KEPT);
+            }
             let step = wait.min(GAP);
             tokio::time::sleep(step).await;
             wait -= step;
+        }
+    }
+
+    /// A watch of `what` is asked for at `now`: the one before was cut if it cannot have ended by itself.
+    fn watched(&self, what: String, now: Instant) {
+        let cut = {
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = state.watches.insert(what, now);
+            before.is_some_and(|before| now.duration_since(before) < WATCH_ENDS / 2)
+        };
+        if cut {
+            self.failed(now);
         }
     }
 
@@ -109,9 +133,24 @@ pub(crate) struct Paced<S> {
     pace: Pace,
 }
 
-impl<S, R, B> Service<R> for Paced<S>
+/// What is watched by a request for `uri`: its path and labels, without the version that each watch starts from.
+fn watch_of(uri: &http::Uri) -> Option<String> {
+    let query = uri.query()?;
+    let mut labels = "";
+    let mut is_watch = false;
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "watch" => is_watch = value != "false" && value != "0",
+            "labelSelector" => labels = value,
+            _ => {}
+        }
+    }
+    is_watch.then(|| format!("{}?{labels}", uri.path()))
+}
+
+impl<S, Q, B> Service<http::Request<Q>> for Paced<S>
 where
-    S: Service<R, Response = http::Response<B>>,
+    S: Service<http::Request<Q>, Response = http::Response<B>>,
     S::Future: Send + 'static,
 {
     type Response = S::Response;
@@ -122,7 +161,10 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, request: http::Request<Q>) -> Self::Future {
+        if let Some(what) = watch_of(request.uri()) {
+            self.pace.watched(what, Instant::now());
+        }
         // Nothing is sent before this is awaited.
         let answer = self.inner.call(request);
         let pace = self.pace.clone();
@@ -167,6 +209,49 @@ mod tests {
         assert!(pace.wait(now + Duration::from_millis(500)) > Duration::from_secs(10));
         pace.answered(now + CALM);
         assert_eq!(pace.wait(now + CALM), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_watch_asked_for_again_too_soon_was_cut() {
+        let (pace, now) = (Pace::default(), Instant::now());
+        let uri = |version: u32| {
+            let uri = format!("/api/v1/namespaces?watch=true&resourceVersion={version}&labelSelector=a%3Db");
+            watch_of(&uri.parse().expect("a URI")).expect("a watch")
+        };
+        assert_eq!(uri(1), "/api/v1/namespaces?a%3Db");
+        assert_eq!(watch_of(&"/api/v1/namespaces?limit=500".parse().expect("a URI")), None);
+        pace.watched(uri(1), now);
+        pace.watched(uri(2), now + WATCH_ENDS);
+        assert!(!pace.in_trouble());
+        pace.watched(uri(3), now + WATCH_ENDS + Duration::from_secs(1));
+        assert!(pace.in_trouble());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_in_line_does_not_go_at_once_when_trouble_ends() {
+        let pace = Pace::default();
+        let since = Instant::now();
+        pace.failed(since);
+        let line: Vec<_> = (0..100)
+            .map(|_| {
+                let pace = pace.clone();
+                tokio::spawn(async move {
+                    pace.turn().await;
+                    since.elapsed()
+                })
+            })
+            .collect();
+        tokio::time::sleep(CALM).await;
+        pace.answered(Instant::now());
+        let mut went = Vec::new();
+        for each in line {
+            went.push(each.await.expect("no panic"));
+        }
+        for second in 0..4 {
+            let of_it = went.iter().filter(|w| w.as_secs() == second).count();
+            assert!(of_it <= 4, "second {second}: {went:?}");
+        }
+        assert!(went.iter().all(|w| *w <= CALM + KEPT + GAP * 2), "{went:?}");
     }
 
     #[test]
