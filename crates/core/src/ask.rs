@@ -22,6 +22,23 @@ pub(crate) struct Asked {
     pub(crate) not_asked: Option<String>,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct NoAnswer {
+    pub(crate) message: String,
+    /// Both answered, and not the same.
+    pub(crate) disagreement: bool,
+}
+
+impl From<String> for NoAnswer {
+    fn from(message: String) -> NoAnswer {
+        NoAnswer {
+            message,
+            disagreement: false,
+        }
+    }
+}
+
 /// Asks one evaluator or both; `limits` gives those of the second, whose time begins when it is asked.
 ///
 /// # Errors
@@ -34,7 +51,7 @@ pub(crate) fn ask<'l>(
     engine: Engine,
     second: Option<SecondEvaluator<'_>>,
     limits: impl Fn() -> Limits<'l>,
-) -> Result<Asked, String> {
+) -> Result<Asked, NoAnswer> {
     let native = || caught(|| program.eval(entry, context));
     if engine == Engine::Native {
         let outcome = native().map_err(|e| e.to_string())?;
@@ -44,7 +61,8 @@ pub(crate) fn ask<'l>(
         });
     }
     let Some(second) = second else {
-        return Err("there is no second evaluator here; use the native engine".to_owned());
+        let message = "there is no second evaluator here; use the native engine".to_owned();
+        return Err(message.into());
     };
     if engine == Engine::Regorus {
         return match second(program, entry, context) {
@@ -55,15 +73,15 @@ pub(crate) fn ask<'l>(
                 },
                 not_asked: None,
             }),
-            Opinion::Error(message) => Err(message),
-            Opinion::NotAsked(reason) => Err(format!("regorus is not asked about this: {reason}")),
+            Opinion::Error(message) => Err(message.into()),
+            Opinion::NotAsked(reason) => Err(format!("regorus is not asked about this: {reason}").into()),
         };
     }
     let native = native();
     if let Err(error) = &native
         && matches!(error.code, Code::Limit | Code::Cancel)
     {
-        return Err(error.to_string());
+        return Err(error.to_string().into());
     }
     let opinion = second(
         program,
@@ -74,8 +92,11 @@ pub(crate) fn ask<'l>(
         },
     );
     let value = native.as_ref().map(|outcome| outcome.value.as_ref());
-    if let Some(difference) = opinion::disagreement(value, &opinion, false) {
-        return Err(difference);
+    if let Some(message) = opinion::disagreement(value, &opinion, false) {
+        return Err(NoAnswer {
+            message,
+            disagreement: true,
+        });
     }
     let outcome = native.map_err(|e| e.to_string())?;
     let not_asked = match opinion {

@@ -80,6 +80,8 @@ pub struct Failure {
     pub actions: Vec<Action>,
     /// What went wrong, with OPA's code.
     pub message: String,
+    /// Two evaluators were asked, and do not agree.
+    pub disagreement: bool,
     /// Set when what was judged is an object that expansion made.
     pub generated: Option<Generated>,
 }

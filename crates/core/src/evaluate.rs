@@ -1,6 +1,6 @@
 //! The one function that gives a verdict: expand, match, run.
 
-use crate::ask::{Engine, ask};
+use crate::ask::{Engine, NoAnswer, ask};
 use crate::decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
 use crate::expansion;
 use crate::inventory::Inventory;
@@ -287,7 +287,7 @@ impl<'a> Run<'a> {
     fn run(&mut self, policy: &Policy, review: &Review, actions: &[Action], implied: Option<&ImpliedReview>) {
         if let Some(why) = &policy.broken {
             if !mends(review) {
-                self.fail(policy, None, actions, implied, why.clone());
+                self.fail(policy, None, actions, implied, why.clone().into());
             }
             return;
         }
@@ -307,11 +307,11 @@ impl<'a> Run<'a> {
                 strict_builtin_errors: false,
             };
             match self.ask(policy, program, rule, implied, &context) {
-                Err(message) => self.fail(policy, Some(rule), actions, implied, message),
+                Err(why) => self.fail(policy, Some(rule), actions, implied, why),
                 Ok(outcome) => {
                     self.decision.prints.extend(outcome.prints);
                     match findings(rule, outcome.value) {
-                        Err(why) => self.fail(policy, Some(rule), actions, implied, why),
+                        Err(why) => self.fail(policy, Some(rule), actions, implied, why.into()),
                         Ok(found) => {
                             for (message, details) in found {
                                 self.add(policy, Some(rule), actions, implied, message, details);
@@ -331,7 +331,7 @@ impl<'a> Run<'a> {
         rule: &Rule,
         implied: Option<&ImpliedReview>,
         context: &Context<'_>,
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome, NoAnswer> {
         let asked = ask(
             program,
             rule.entry,
@@ -393,7 +393,7 @@ impl<'a> Run<'a> {
         rule: Option<&Rule>,
         actions: &[Action],
         implied: Option<&ImpliedReview>,
-        message: String,
+        why: NoAnswer,
     ) {
         let (enforcement_action, actions) = outcome(policy, rule, actions, implied);
         self.decision.failures.push(Failure {
@@ -402,9 +402,10 @@ impl<'a> Run<'a> {
             enforcement_action,
             actions,
             message: match implied {
-                Some(implied) => format!("{}{message}", implied.prefix),
-                None => message,
+                Some(implied) => format!("{}{}", implied.prefix, why.message),
+                None => why.message,
             },
+            disagreement: why.disagreement,
             generated: implied.map(|i| i.generated.clone()),
         });
     }
@@ -416,6 +417,7 @@ impl<'a> Run<'a> {
             enforcement_action: Action::Deny.as_str().to_owned(),
             actions: vec![Action::Deny],
             message,
+            disagreement: false,
             generated: None,
         });
     }

@@ -39,6 +39,12 @@ fn lines(decision: &Decision) -> Vec<String> {
     let violations = violations.map(|v| format!("{} {}: {}", v.enforcement_action, v.constraint_kind, v.message));
     let failures = decision.failures.iter();
     let failures = failures.map(|f| format!("! {} {}: {}", f.enforcement_action, f.constraint_kind, f.message));
+    let differ = decision.failures.iter().filter(|f| f.disagreement).count();
+    let told = failures
+        .clone()
+        .filter(|l| l.contains("the two evaluators disagree"))
+        .count();
+    assert_eq!(differ, told, "a disagreement is marked as one");
     let unconfirmed = decision.unconfirmed.iter();
     let unconfirmed = unconfirmed.map(|u| format!("? {}: {}", u.constraint_kind, u.reason));
     violations.chain(failures).chain(unconfirmed).collect()

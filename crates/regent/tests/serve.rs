@@ -144,6 +144,12 @@ fn serve(args: &[&str]) -> Served {
     }
 }
 
+fn metrics(served: &Served) -> String {
+    let mut admin = TcpStream::connect(served.admin).unwrap();
+    write!(admin, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    Response::parse(&read_all(&mut admin)).unwrap().text()
+}
+
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &child.id().to_string()])
@@ -383,6 +389,40 @@ fn one_verdict() {
     assert_eq!(by_check.len(), 0, "objects that check alone judged");
     println!("{COUNT} objects, {denied} denied, {violations} violations: the same three times");
     assert!(denied > 1_000 && violations > 3_000);
+}
+
+/// With `--engine both` and `--engine regorus` the answers are those of the native engine, to the byte.
+#[test]
+fn engines_answer_the_same() {
+    let policies = Folder::new("engines");
+    restricted(&policies);
+    let source = policies.0.to_string_lossy().into_owned();
+    let servers =
+        ["native", "regorus", "both"].map(|engine| serve(&["-p", &source, "--engine", engine, "--timeout", "10s"]));
+    let mut streams: Vec<_> = servers
+        .iter()
+        .map(|s| connect(s.listen, &s.ca).expect("a connection"))
+        .collect();
+    let (mut denied, mut allowed) = (0, 0);
+    for document in manifest::read("objects.yaml", objects(100).as_bytes()) {
+        let review = created(&document.unwrap().value);
+        let mut answers = streams
+            .iter_mut()
+            .map(|s| ask(s, review.as_bytes()).expect("an answer").text());
+        let native = answers.next().unwrap();
+        assert!(!native.contains("\"code\":500"), "{native}");
+        for other in answers {
+            assert_eq!(other, native);
+        }
+        denied += usize::from(native.contains("\"code\":403"));
+        allowed += usize::from(native.contains("\"allowed\":true"));
+    }
+    println!("three engines: {denied} denied, {allowed} allowed, the same to the byte");
+    assert!(denied > 50 && allowed > 10, "{denied} {allowed}");
+    let metrics = metrics(&servers[2]);
+    for line in ["regent_disagreements_total 0", "regent_unconfirmed_verdicts_total 0"] {
+        assert!(metrics.lines().any(|l| l == line), "no {line}");
+    }
 }
 
 /// From the first moment of a start: refused, or judged rightly.
@@ -626,9 +666,7 @@ fn certificates_change_under_load() {
         println!("{handshakes} handshakes, {certificates} certificates, none failed");
         assert!(certificates >= 2, "{certificates}");
     }
-    let mut admin = TcpStream::connect(served.admin).unwrap();
-    write!(admin, "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
-    let metrics = Response::parse(&read_all(&mut admin)).unwrap().text();
+    let metrics = metrics(&served);
     let refused = metrics
         .lines()
         .find_map(|l| l.strip_prefix("regent_certificate_reload_failures_total "));

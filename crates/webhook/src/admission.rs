@@ -3,6 +3,7 @@
 
 use crate::admit::{self, Judged};
 use crate::answer::Answer;
+use crate::engines::Engines;
 use crate::log;
 use crate::request::{self, Request, Unread, Version};
 use crate::source::{Current, KnownNamespace};
@@ -32,6 +33,8 @@ pub struct Options {
     pub own_accounts: Vec<String>,
     /// Namespaces that may carry the label that exempts them.
     pub exempt: Exempt,
+    /// Which evaluators judge.
+    pub engines: Engines,
 }
 
 impl Default for Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             log_denies: false,
             own_accounts: Vec::new(),
             exempt: Exempt::default(),
+            engines: Engines::default(),
         }
     }
 }
@@ -118,6 +122,10 @@ pub struct Outcome {
     pub spent: Vec<Spent>,
     /// Constraints that could not be judged, `(kind, name)`.
     pub failed: Vec<(String, String)>,
+    /// Verdicts on which two evaluators do not agree.
+    pub disagreements: usize,
+    /// Verdicts that the second evaluator was not asked about, though both were wanted.
+    pub unconfirmed: usize,
     /// Lines for the log of decisions.
     pub lines: Vec<String>,
 }
@@ -275,8 +283,14 @@ fn ready(
 
 /// Judges a review.
 pub fn judge(ready: &Ready, options: &Options, clock: Clock<'_>) -> Outcome {
-    let judged = admit::judge(&ready.review, &ready.current, ready.warnings.clone(), options, clock);
-    done(&ready.request, judged, options)
+    let Ready {
+        request,
+        review,
+        current,
+        warnings,
+    } = ready;
+    let judged = admit::judge(request, review, current, warnings.clone(), options, clock);
+    done(request, judged, options)
 }
 
 /// Goes on with a review whose Namespace was asked for: it is to be judged, or is answered.
@@ -331,6 +345,8 @@ fn refuse(unread: Unread) -> Outcome {
         dry_run: false,
         spent: Vec::new(),
         failed: Vec::new(),
+        disagreements: 0,
+        unconfirmed: 0,
         lines: Vec::new(),
     }
 }
@@ -343,6 +359,8 @@ fn plain(request: &Request, answer: Answer, status: Status) -> Outcome {
         dry_run: request.dry_run(),
         spent: Vec::new(),
         failed: Vec::new(),
+        disagreements: 0,
+        unconfirmed: 0,
         lines: Vec::new(),
     }
 }
@@ -359,8 +377,15 @@ fn done(request: &Request, judged: Judged, options: &Options) -> Outcome {
     if options.log_denies {
         out.lines = log::lines(request, &decision);
     }
-    let Decision { spent, failures, .. } = decision;
+    let Decision {
+        spent,
+        failures,
+        unconfirmed,
+        ..
+    } = decision;
     out.spent = spent;
+    out.disagreements = failures.iter().filter(|f| f.disagreement).count();
+    out.unconfirmed = unconfirmed.len();
     out.failed = failures
         .into_iter()
         .map(|f| (f.constraint_kind, f.constraint_name))

@@ -9,6 +9,8 @@ use regent_core::exclusion::PROCESS_WEBHOOK;
 use regent_core::{Action, Decision, EvaluateOptions, Review, evaluate, vetting};
 use regent_rego::Value;
 
+/// What is told of a disagreement about a Secret.
+const WITHHELD: &str = "the two evaluators disagree; what they say is withheld: the object is a Secret";
 const IGNORE: &str = "admission.gatekeeper.sh/ignore";
 
 /// What was decided.
@@ -86,13 +88,14 @@ pub(crate) fn untouched(review: &Review, current: &Current, warnings: &[String],
 
 /// Asks the policies.
 pub(crate) fn judge(
+    request: &Request,
     review: &Review,
     current: &Current,
     warnings: Vec<String>,
     options: &Options,
     clock: Clock<'_>,
 ) -> Judged {
-    let decision = evaluate(
+    let mut decision = evaluate(
         &current.policies,
         review,
         &current.inventory,
@@ -104,9 +107,17 @@ pub(crate) fn judge(
             time_ns: clock.time_ns,
             seed: u64::try_from(clock.time_ns).unwrap_or_default(),
             measure: true,
+            engine: options.engines.for_review(&request.uid),
+            second: options.engines.second,
             ..EvaluateOptions::default()
         },
     );
+    if request.is_secret() {
+        // Both answers are shown whole, and what a policy says of a Secret may quote it.
+        for failure in decision.failures.iter_mut().filter(|f| f.disagreement) {
+            WITHHELD.clone_into(&mut failure.message);
+        }
+    }
     told(decision, warnings, options)
 }
 

@@ -29,6 +29,7 @@ mod admit;
 mod answer;
 mod body;
 mod connection;
+mod engines;
 mod glimpse;
 mod log;
 mod request;
@@ -36,6 +37,7 @@ mod server;
 mod service;
 
 pub use admission::Options;
+pub use engines::Engines;
 pub use limits::Limits;
 pub use log::LogOutput;
 pub use server::{Config, Server};

@@ -142,6 +142,10 @@ pub struct Metrics {
     pub lookup_failures: AtomicU64,
     /// Panics while judging.
     pub panics: AtomicU64,
+    /// Verdicts on which two evaluators do not agree.
+    disagreements: AtomicU64,
+    /// Verdicts without a second opinion, though one was wanted.
+    unconfirmed: AtomicU64,
 }
 
 impl Metrics {
@@ -166,6 +170,8 @@ impl Metrics {
             lookups: AtomicU64::new(0),
             lookup_failures: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            disagreements: AtomicU64::new(0),
+            unconfirmed: AtomicU64::new(0),
         }
     }
 
@@ -184,6 +190,15 @@ impl Metrics {
     pub fn mutation(&self, took: Duration) {
         self.mutations.fetch_add(1, Ordering::Relaxed);
         self.mutation_durations.add(took);
+    }
+
+    /// What came of asking a second evaluator about a review.
+    pub fn second(&self, disagreements: usize, unconfirmed: usize) {
+        for (count, more) in [(&self.disagreements, disagreements), (&self.unconfirmed, unconfirmed)] {
+            if more > 0 {
+                count.fetch_add(u64::try_from(more).unwrap_or_default(), Ordering::Relaxed);
+            }
+        }
     }
 
     /// A limit was hit.
@@ -319,6 +334,18 @@ impl Metrics {
                 "counter",
                 "Faults of Regent while judging; please report.",
                 &self.panics,
+            ),
+            (
+                "regent_disagreements_total",
+                "counter",
+                "Verdicts on which the two evaluators do not agree; please report.",
+                &self.disagreements,
+            ),
+            (
+                "regent_unconfirmed_verdicts_total",
+                "counter",
+                "Verdicts without the second opinion that was wanted.",
+                &self.unconfirmed,
             ),
         ] {
             out.head(name, kind, help);

@@ -325,6 +325,7 @@ fn judge(shared: &Shared, worker: usize, ready: &Ready, until: Instant) -> Outco
     shared
         .metrics
         .evaluated(worker, &policies, &outcome.spent, &outcome.failed);
+    shared.metrics.second(outcome.disagreements, outcome.unconfirmed);
     outcome
 }
 

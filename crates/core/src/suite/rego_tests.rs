@@ -134,9 +134,9 @@ fn run(program: &Program, package: &[String], rule: &str, options: &RunOptions<'
         options.second,
         || limits(options),
     ) {
-        Err(message) => {
+        Err(why) => {
             out.status = Status::Failed;
-            out.message = message;
+            out.message = why.message;
         }
         Ok(asked) => {
             out.prints = asked.outcome.prints;

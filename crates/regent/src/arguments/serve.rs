@@ -1,6 +1,6 @@
 //! What `regent serve` understands.
 
-use super::duration;
+use super::{EngineName, duration};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -66,6 +66,12 @@ pub(crate) struct Serve {
     /// Write a line of JSON to standard output for each violation
     #[arg(long, help_heading = ANSWERS)]
     pub(crate) log_denies: bool,
+    /// Evaluator; `both` makes a disagreement an error, which refuses the review
+    #[arg(long, value_enum, default_value_t = EngineName::Native, help_heading = ANSWERS)]
+    pub(crate) engine: EngineName,
+    /// With `--engine both`: of a hundred reviews, how many are judged by both (1 to 100)
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = ANSWERS)]
+    pub(crate) engine_share: u8,
     /// Time limit for each constraint and object (1ms to 30s)
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration, help_heading = ANSWERS)]
     pub(crate) timeout: Duration,

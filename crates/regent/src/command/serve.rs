@@ -7,10 +7,10 @@ mod workstation;
 
 use super::{CLEAN, FAILED};
 use crate::arguments::{Command, Serve, TlsVersion};
-use crate::terminal;
+use crate::{second, terminal};
 use regent_webhook::admission::Exempt;
 use regent_webhook::tls::{Certificate, ClientCheck, MinVersion, Settings, Tls, self_made};
-use regent_webhook::{Config, Limits, LogOutput, Options, Server};
+use regent_webhook::{Config, Engines, Limits, LogOutput, Options, Server};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -87,6 +87,11 @@ async fn serve(args: &Serve) -> Result<(), String> {
                 prefixes: args.exempt_namespace_prefix.clone(),
                 suffixes: args.exempt_namespace_suffix.clone(),
             },
+            engines: Engines {
+                engine: args.engine.engine(),
+                second: second::evaluator(args.engine),
+                share: args.engine_share,
+            },
             ..Options::default()
         },
         log,
@@ -97,7 +102,7 @@ async fn serve(args: &Serve) -> Result<(), String> {
         notice: terminal::notice,
     })?;
     workstation::welcome(&server, ca.as_ref());
-    let telling = tokio::spawn(source::tell(source));
+    let telling = tokio::spawn(source::tell(source, args.engine));
     let stop = signals()?;
     let done = server.run(stop).await;
     telling.abort();

@@ -1,12 +1,12 @@
 //! Where `serve` gets its policies and Namespaces: the watcher, on files and, when there is one, on a cluster.
 
 use super::cluster;
-use crate::arguments::Serve;
+use crate::arguments::{EngineName, Serve};
 use crate::builtin;
 use crate::render::count;
-use crate::terminal;
-use regent_core::Inventory;
+use crate::{second, terminal};
 use regent_core::manifest::Problem;
+use regent_core::{CompileOptions, Inventory};
 use regent_rego::Value;
 use regent_watcher::files::{self, STDIN};
 use regent_watcher::{Contribution, DiskSource, Namespaces, Options, SourceState, Store, Watcher};
@@ -50,6 +50,10 @@ pub(super) async fn open(args: &Serve) -> Result<Arc<Watched>, String> {
         cache_dir: args.cache_dir.clone(),
         allow_empty: args.allow_empty,
         pin: args.pin.clone(),
+        compile: CompileOptions {
+            second_opinion: args.engine != EngineName::Native,
+            ..CompileOptions::default()
+        },
         ..Options::default()
     })?;
     Ok(Arc::new(Watched {
@@ -268,7 +272,7 @@ fn seconds(at: SystemTime) -> i64 {
 }
 
 /// Says what came into force and what did not load, for ever.
-pub(super) async fn tell(source: Arc<Watched>) {
+pub(super) async fn tell(source: Arc<Watched>, engine: EngineName) {
     let mut changes = source.store().subscribe();
     let mut revision = String::new();
     let mut problems = Vec::new();
@@ -292,6 +296,7 @@ pub(super) async fn tell(source: Arc<Watched>) {
             let constraints = count(loaded.policies.constraints().len(), "constraint");
             let cached = if loaded.from_cache { " (of an earlier run)" } else { "" };
             terminal::notice(&format!("in force: {constraints}, revision {revision}{cached}"));
+            second::tell(&loaded.policies, engine);
         }
         if changes.changed().await.is_err() {
             return;
