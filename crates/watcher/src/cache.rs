@@ -24,7 +24,7 @@ const MAGIC: &[u8] = b"regent set 1\n";
 /// Bytes of the digest that ends it.
 const DIGEST: usize = 32;
 /// A set's file larger than this is not read.
-const LARGEST: u64 = 1 << 30;
+pub(crate) const LARGEST: u64 = 1 << 30;
 
 /// A set with the files of each source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -271,7 +271,7 @@ fn file_of(folder: &Path, revision: &str) -> Option<PathBuf> {
     is_digest.then(|| folder.join("revisions").join(format!("{hex}.set")))
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -307,21 +307,26 @@ fn render(saved: &Saved) -> io::Result<Vec<u8>> {
     for bytes in saved.sources.values().flat_map(BTreeMap::values) {
         out.extend_from_slice(bytes);
     }
-    let digest = Sha256::digest(&out);
-    out.extend_from_slice(&digest);
-    Ok(out)
+    Ok(sealed(out))
+}
+
+/// With a digest at the end.
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let digest = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&digest);
+    bytes
+}
+
+/// What stands before the digest at the end; `None`: that is not the digest of it.
+pub(crate) fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.len().checked_sub(DIGEST)?;
+    let (body, digest) = bytes.split_at_checked(at)?;
+    (Sha256::digest(body).as_slice() == digest).then_some(body)
 }
 
 fn parse(bytes: &[u8]) -> Result<Saved, String> {
     let broken = || "its file in the cache is broken".to_owned();
-    let (body, digest) = bytes
-        .len()
-        .checked_sub(DIGEST)
-        .and_then(|at| bytes.split_at_checked(at))
-        .ok_or_else(broken)?;
-    if Sha256::digest(body).as_slice() != digest {
-        return Err(broken());
-    }
+    let body = unsealed(bytes).ok_or_else(broken)?;
     let rest = body.strip_prefix(MAGIC).ok_or_else(broken)?;
     let end = rest.iter().position(|&b| b == b'\n').ok_or_else(broken)?;
     let (head, mut rest) = rest.split_at_checked(end).ok_or_else(broken)?;

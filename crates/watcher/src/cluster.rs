@@ -31,6 +31,8 @@ pub struct Cluster {
     heard: Arc<Mutex<Option<Instant>>>,
     /// Counts faults that have ended.
     again: Arc<watch::Sender<u64>>,
+    /// Whether the API server did not answer when it was last asked whether it is there.
+    away: Arc<watch::Sender<bool>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -64,6 +66,17 @@ impl Cluster {
         self.again.subscribe()
     }
 
+    /// Whether the API server did not answer when it was last asked; not before it was asked first.
+    pub(crate) fn is_away(&self) -> bool {
+        *self.away.borrow()
+    }
+
+    /// Ends when [`Cluster::is_away`].
+    pub(crate) async fn until_away(&self) {
+        // Who sends is here as long as we are.
+        let _ = self.away.subscribe().wait_for(|away| *away).await;
+    }
+
     /// Asks the API server every few seconds whether it is there, for ever.
     pub(crate) async fn beat(self) {
         let mut well = true;
@@ -80,6 +93,7 @@ impl Cluster {
                 self.pace.failed(Instant::now());
                 well = false;
             }
+            self.away.send_replace(!well);
             tokio::time::sleep(BEAT).await;
         }
     }
@@ -122,6 +136,7 @@ pub fn client(mut config: Config) -> Result<Cluster, String> {
         pace,
         heard: Arc::default(),
         again: Arc::new(watch::Sender::new(0)),
+        away: Arc::new(watch::Sender::new(false)),
     })
 }
 
@@ -144,12 +159,26 @@ pub(crate) fn namespace_kind() -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Namespace"), "namespaces")
 }
 
+/// Why the API server did not give what was asked of it.
+#[derive(Debug)]
+pub(crate) struct NotGiven {
+    pub(crate) message: String,
+    /// It was the API server that said no; else nothing was heard of it.
+    pub(crate) refused: bool,
+}
+
 /// One Namespace, asked for now.
-pub(crate) async fn namespace(client: &kube::Client, name: &str) -> Result<Option<Value>, String> {
+pub(crate) async fn namespace(client: &kube::Client, name: &str) -> Result<Option<Value>, NotGiven> {
+    let failed = |why: &dyn std::fmt::Display, refused| NotGiven {
+        message: format!("namespace {name:?} cannot be looked up: {why}"),
+        refused,
+    };
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &namespace_kind());
     match api.get_opt(name).await {
         Ok(None) => Ok(None),
-        Ok(Some(object)) => value(object).map(Some),
-        Err(error) => Err(format!("namespace {name:?} cannot be looked up: {error}")),
+        Ok(Some(object)) => value(object).map(Some).map_err(|why| failed(&why, true)),
+        // What is told to a client names no file of ours, as that of a token.
+        Err(kube::Error::Auth(_)) => Err(failed(&"the credentials for the API server cannot be read", false)),
+        Err(error) => Err(failed(&error, matches!(error, kube::Error::Api(_)))),
     }
 }

@@ -28,6 +28,7 @@ mod disk;
 mod follow;
 mod loader;
 mod namespaces;
+mod namespaces_kept;
 mod options;
 mod pace;
 mod set;

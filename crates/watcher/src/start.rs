@@ -106,6 +106,7 @@ pub fn start(options: Options) -> Result<Watcher, String> {
         return Err("there is no policy source to watch".to_owned());
     }
     let (poll, debounce) = (options.poll, options.debounce);
+    let cache_dir = options.cache_dir.clone();
     let cluster = options.cluster.clone();
     let pinned_by_flag = options.pin.is_some();
     let loader = loader::spawn(store.clone(), options, inputs, inbox)?;
@@ -131,7 +132,7 @@ pub fn start(options: Options) -> Result<Watcher, String> {
             tasks.push(tokio::spawn(run));
         }
         tasks.push(tokio::spawn(writer.run()));
-        namespaces = Namespaces::watched(cluster.clone());
+        namespaces = Namespaces::watched(cluster.clone(), cache_dir);
         tasks.push(tokio::spawn(namespaces.clone().run()));
         tasks.push(tokio::spawn(cluster.beat()));
     }

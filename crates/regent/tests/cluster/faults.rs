@@ -157,11 +157,14 @@ pub(crate) fn kills(cluster: &TestCluster) {
             served.spawn();
             let moment = Duration::from_millis(round.wrapping_mul(7_919_773) % 900);
             if away {
-                served.wait_serving();
+                served.wait_ready();
+                let (_, ready) = served.admin("/readyz").expect("readiness");
+                assert!(ready.contains("degraded: namespaces: cached"), "round {round}: {ready}");
             } else {
                 std::thread::sleep(moment);
             }
-            match asked(served.port, &served.ca, "") {
+            // With nobody to ask, the Namespace is what was kept of it.
+            match asked(served.port, &served.ca, if away { NAMESPACE } else { "" }) {
                 None => unready += 1,
                 Some(Ok(said)) => {
                     let n = number(&said);

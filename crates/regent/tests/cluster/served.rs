@@ -168,23 +168,11 @@ impl Served {
         }
     }
 
-    /// Waits until reviews are answered, whether it says that it is ready or not.
-    pub(crate) fn wait_serving(&self) {
-        let since = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(
-                since.elapsed() < PATIENCE,
-                "nothing is served: {}",
-                self.log("messages.log")
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Waits until it has kept a set for the next start.
+    /// Waits until it has kept a set and the Namespaces for the next start.
     pub(crate) fn wait_kept(&self) {
         let since = Instant::now();
-        while !self.folder.join("cache/state.json").is_file() {
+        let is_kept = |name: &str| self.folder.join("cache").join(name).is_file();
+        while !(is_kept("state.json") && is_kept("namespaces.set")) {
             assert!(since.elapsed() < PATIENCE, "nothing is kept");
             std::thread::sleep(Duration::from_millis(20));
         }

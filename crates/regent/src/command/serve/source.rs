@@ -141,7 +141,14 @@ impl Source for Watched {
         let status = self.store().status();
         let states = status.sources.iter().filter(|s| s.state != SourceState::Serving);
         let states = states.map(|s| format!("{}: {}", s.name, s.state.as_str()));
-        states.chain(status.problems.iter().map(Problem::to_string)).collect()
+        let namespaces = self.namespaces().are_kept().then(|| {
+            let since = self.namespaces().staleness().unwrap_or_default().as_secs();
+            format!(
+                "namespaces: cached: the API server does not answer; they are as an earlier run knew them {since} s ago"
+            )
+        });
+        let problems = status.problems.iter().map(Problem::to_string);
+        states.chain(namespaces).chain(problems).collect()
     }
 
     fn report(&self) -> Value {
@@ -252,6 +259,13 @@ impl Source for Watched {
                 "gauge",
                 "Namespaces known.",
                 self.namespaces().count(),
+            );
+            let kept = u8::from(self.namespaces().are_kept());
+            out.single(
+                "regent_namespaces_from_cache",
+                "gauge",
+                "1 when the Namespaces are those of an earlier run.",
+                kept,
             );
             if let Some(stale) = self.namespaces().staleness() {
                 let help = "Time since the API server was last heard of.";
