@@ -17,7 +17,7 @@ use regent_core::evaluate::POINT_WEBHOOK;
 use regent_core::{Bundle, CompileOptions, EvaluateOptions, Inventory, PolicySet, Review, evaluate, manifest};
 use regent_rego::{Value, json};
 use rustls::{ClientConnection, StreamOwned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -425,6 +425,30 @@ fn engines_answer_the_same() {
     }
 }
 
+/// What a client is told of a policy that fails names its file as the operator's source has it, and nothing of the
+/// server's disk.
+#[test]
+fn answers_name_no_folders() {
+    const FAILS: &str = "package fails\n\nimport rego.v1\n\nx := 1\n\nx := 2 if input.review.name\n\ndeny contains \"never\" if x == 3\n";
+    let folder = Folder::new("folders");
+    std::fs::create_dir_all(folder.0.join("policies/inner")).unwrap();
+    folder.write("policies/inner/fails.rego", FAILS);
+    let inner = folder.0.join("policies/inner/fails.rego");
+    let outer = folder.0.join("policies");
+    for (source, name) in [(&outer, "inner/fails.rego"), (&inner, "fails.rego")] {
+        for engine in ["native", "both"] {
+            let served = serve(&["-p", source.to_str().unwrap(), "--engine", engine]);
+            let mut stream = connect(served.listen, &served.ca).unwrap();
+            let answer = ask(&mut stream, web::review("u", "deny").as_bytes()).expect("an answer");
+            let response = answer.review();
+            let message = web::text(&response, &["status", "message"]);
+            let wanted =
+                format!("[fails] {name}:7: eval_conflict_error: complete rules must not produce multiple outputs");
+            assert_eq!(message, wanted);
+        }
+    }
+}
+
 /// From the first moment of a start: refused, or judged rightly.
 #[test]
 fn cold_starts() {
@@ -674,6 +698,39 @@ fn certificates_change_under_load() {
         refused.unwrap().parse::<u32>().unwrap() > 0,
         "the pair that does not match was noticed"
     );
+}
+
+/// `docs/metrics.md` names every metric that there is, and no other.
+#[test]
+fn the_page_of_metrics_is_whole() {
+    let page = std::fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
+    let of_text = |text: &str| {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ours = |w: &&str| w.starts_with("regent_") || w.starts_with("gatekeeper_");
+        words.filter(ours).map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let folder = Folder::new("metrics");
+    let policies = folder.write("policies.yaml", web::POLICY);
+    let served = serve(&["-p", policies.to_str().unwrap()]);
+    let text = metrics(&served);
+    let typed = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("# TYPE ")?.split(' ').next());
+    let told: BTreeSet<String> = typed.map(str::to_owned).collect();
+    let named = of_text(&page);
+    let unnamed: Vec<&String> = told.difference(&named).collect();
+    assert_eq!(unnamed, Vec::<&String>::new(), "metrics that the page does not name");
+    // These are told in a cluster only.
+    let absent: Vec<&String> = named
+        .difference(&told)
+        .filter(|m| {
+            !matches!(
+                m.strip_prefix("regent_namespaces"),
+                Some("" | "_staleness_seconds" | "_from_cache")
+            )
+        })
+        .collect();
+    assert_eq!(absent, Vec::<&String>::new(), "metrics that there are not");
 }
 
 /// The file of `--config`, and what is refused in it.

@@ -27,7 +27,7 @@ pub(crate) struct Input {
     /// What could not be read of the latest.
     pub(crate) unread: Vec<Problem>,
     pub(crate) good: Option<Files>,
-    /// Whether `good` is of an earlier run.
+    /// Whether `good` is of an earlier run; of objects, any of it.
     pub(crate) good_is_cached: bool,
     /// Why it has said nothing, when that is known.
     pub(crate) silent: Option<String>,
@@ -135,7 +135,7 @@ impl Attempt {
             let read = set::merge(parts.values());
             revision.get_or_insert_with(|| read.revision());
             let (set, problems) = set::compile(before, &read, &options.compile);
-            let left = attribute(&parts, problems);
+            let left = attribute(inputs, &parts, problems);
             for one in &left {
                 if !complaints.contains(one) {
                     complaints.push(one.clone());
@@ -167,13 +167,18 @@ impl Attempt {
 }
 
 /// Which source each problem is of: the last one that has the file.
-fn attribute(parts: &BTreeMap<usize, Files>, problems: Vec<Problem>) -> Vec<(usize, Problem)> {
+fn attribute(inputs: &[Input], parts: &BTreeMap<usize, Files>, problems: Vec<Problem>) -> Vec<(usize, Problem)> {
     problems
         .into_iter()
-        .map(|problem| {
+        .map(|mut problem| {
             let has = |(_, files): &(&usize, &Files)| files.contains_key(problem.file.as_str());
-            let index = parts.iter().rev().find(has).map_or(usize::MAX, |(i, _)| *i);
-            (index, problem)
+            let Some((index, files)) = parts.iter().rev().find(has) else {
+                return (usize::MAX, problem);
+            };
+            if inputs.get(*index).is_some_and(|i| i.grain == Grain::Objects) {
+                set::tell_field(&mut problem, files);
+            }
+            (*index, problem)
         })
         .collect()
 }

@@ -114,7 +114,9 @@ impl Loader {
             let mut sources = saved.sources;
             for input in &mut self.inputs {
                 if let Some(files) = sources.remove(&input.name) {
-                    input.good = Some(set::read_all(&files, None));
+                    let mut good = set::read_all(&files, None);
+                    good.values_mut().for_each(|file| file.cached = true);
+                    input.good = Some(good);
                     input.good_is_cached = true;
                 }
             }
@@ -254,8 +256,9 @@ impl Loader {
             }
             let mut good = files.clone();
             good.retain(|name, _| !left.iter().any(|(i, p)| *i == index && *p.file == **name));
+            // Of objects, those that fall back on the cache are of it still.
+            input.good_is_cached = good.values().any(|file| file.cached);
             input.good = Some(good);
-            input.good_is_cached = false;
         }
         let problems = findings.problems();
         let named: BTreeMap<String, Files> = parts
@@ -347,9 +350,14 @@ impl Loader {
                 (None, None) => return Err(PinError::Unknown(wanted.to_owned())),
             };
             let read = set::merge(sources.values());
-            let (set, problems) = set::compile(&self.in_force(), &read, &self.options.compile);
+            let (set, mut problems) = set::compile(&self.in_force(), &read, &self.options.compile);
             if let Some(why) = self.unfit(&sources, &problems) {
                 return Err(PinError::Broken(why));
+            }
+            for problem in &mut problems {
+                if let Some(files) = self.object_of(&sources, problem) {
+                    set::tell_field(problem, files);
+                }
             }
             let loaded = Loaded {
                 revision: revision.clone(),
@@ -374,15 +382,16 @@ impl Loader {
 
     /// What keeps a kept set from being served: any fault but one of an object of the cluster, which fails alone.
     fn unfit(&self, sources: &BTreeMap<String, Files>, problems: &[Problem]) -> Option<String> {
-        let objects = |name: &String| self.inputs.iter().any(|i| i.name == *name && i.grain == Grain::Objects);
-        let alone = |problem: &&Problem| {
-            let mut of = sources
-                .iter()
-                .filter(|(_, files)| files.contains_key(problem.file.as_str()));
-            of.next_back().is_some_and(|(name, _)| objects(name))
-        };
-        let first = problems.iter().find(|p| !alone(p))?;
+        let first = problems.iter().find(|p| self.object_of(sources, p).is_none())?;
         Some(first.to_string())
+    }
+
+    /// The source that a problem is of, if it is one of objects of the cluster.
+    fn object_of<'f>(&self, sources: &'f BTreeMap<String, Files>, problem: &Problem) -> Option<&'f Files> {
+        let has = |(_, files): &(&String, &Files)| files.contains_key(problem.file.as_str());
+        let (name, files) = sources.iter().rfind(has)?;
+        let objects = |i: &Input| i.name == *name && i.grain == Grain::Objects;
+        self.inputs.iter().any(objects).then_some(files)
     }
 
     fn save(&mut self) {

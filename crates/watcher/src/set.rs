@@ -1,6 +1,6 @@
 //! Files read and compiled, with what panics caught: whatever a policy holds, the process stays.
 
-use regent_core::manifest::Problem;
+use regent_core::manifest::{Places, Problem};
 use regent_core::{Bundle, CompileOptions, PolicySet};
 use regent_rego::Value;
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct File {
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) read: Arc<Bundle>,
+    /// It is of an earlier run, and nothing has said so in this one.
+    pub(crate) cached: bool,
 }
 
 /// The files of a source, read.
@@ -66,6 +68,7 @@ fn read(name: &str, bytes: &Arc<[u8]>) -> File {
     File {
         bytes: bytes.clone(),
         read: Arc::new(read),
+        cached: false,
     }
 }
 
@@ -123,6 +126,20 @@ pub(crate) fn compile(before: &PolicySet, read: &Read, options: &CompileOptions)
         }
     }
     (set, problems)
+}
+
+/// Tells the field of an object of the cluster in place of line and column: those are of a text that only we wrote.
+pub(crate) fn tell_field(problem: &mut Problem, files: &Files) {
+    let Some(file) = files.get(problem.file.as_str()) else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&file.bytes);
+    let field = Places::new(&text, (1, 1)).path_at((problem.line, problem.column));
+    (problem.line, problem.column) = (0, 0);
+    // Faults of parameters name the field themselves.
+    if let Some(field) = field.filter(|f| !f.is_empty() && !problem.message.contains(f.as_str())) {
+        problem.message = format!("{field}: {}", problem.message);
+    }
 }
 
 /// The `Config` documents.

@@ -49,9 +49,14 @@ pub(crate) fn by_pod(
 
 /// A problem in Gatekeeper's shape.
 fn error(shape: Shape, problem: &Problem) -> Json {
+    // Before it stands the field, `spec.targets[0].rego: `, which says nothing of the kind of fault.
+    let said = match problem.message.split_once(": ") {
+        Some((field, said)) if !field.contains(' ') => said,
+        _ => &problem.message,
+    };
     let code = match shape {
         Shape::Constraint => "",
-        Shape::Template if problem.message.contains("rego") => "ingest_error",
+        Shape::Template if said.contains("rego") => "ingest_error",
         Shape::Template => "create_error",
     };
     let mut out = json!({"code": code, "message": cut(&problem.message)});

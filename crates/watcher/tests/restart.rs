@@ -15,7 +15,7 @@
 mod common;
 
 use common::{denies, files, says, scratch, wait_for};
-use regent_watcher::{Contribution, Options, Source, SourceState, Watcher, start};
+use regent_watcher::{ClusterOptions, Contribution, Options, Source, SourceState, Watcher, cluster, start};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,11 @@ const ROUND: &str = "REGENT_TEST_ROUND";
 const KILLS: u64 = 200;
 
 fn watcher(cache: &Path, first: Contribution) -> Watcher {
-    start(Options {
+    start(options(cache, first)).expect("a watcher")
+}
+
+fn options(cache: &Path, first: Contribution) -> Options {
+    Options {
         sources: vec![Source::Fixed {
             name: "test".to_owned(),
             contribution: first,
@@ -37,8 +41,7 @@ fn watcher(cache: &Path, first: Contribution) -> Watcher {
         debounce: Duration::ZERO,
         patience: Duration::ZERO,
         ..Options::default()
-    })
-    .expect("a watcher")
+    }
 }
 
 fn broken() -> Contribution {
@@ -111,6 +114,68 @@ fn kill_at_any_moment() {
     assert!(seen.len() > 100, "the child hardly got anywhere: {seen:?}");
     println!("{KILLS} kills, {} different sets found again, each whole", seen.len());
     let _ = fs::remove_dir_all(cache);
+}
+
+/// What is done between the start and the first word of the sources is not the end of what was kept.
+#[test]
+fn nothing_done_before_the_sources_speak_forgets_what_was_kept() {
+    type Does = fn(&Watcher, &str);
+    let cases: [(&str, Does); 5] = [
+        ("nothing", |_, _| {}),
+        ("a pin let go", |w, _| w.store().unpin().expect("no pin")),
+        ("a pin, let go", |w, revision| {
+            w.store().pin(revision).expect("a pin");
+            w.store().unpin().expect("no pin");
+        }),
+        ("another pin, let go", |w, _| {
+            let first = w.store().revisions().last().expect("the first").revision.clone();
+            w.store().pin(&first).expect("a pin");
+            w.store().unpin().expect("no pin");
+        }),
+        ("a pin of nothing", |w, _| {
+            w.store().pin("sha256:0123").expect_err("no such revision");
+        }),
+    ];
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _in = runtime.enter();
+    for (what, does) in cases {
+        let cache = scratch("before");
+        let one = watcher(&cache, numbered(1));
+        wait_for(one.store(), "a set serves", |s| s.current().is_some());
+        one.say("test", numbered(2));
+        wait_for(one.store(), "the next serves", |s| {
+            s.current().is_some_and(|l| says(&l)[0] == "2")
+        });
+        let revision = one.store().current().unwrap().revision.clone();
+        drop(one);
+
+        // An API server that never answers keeps the sources from having spoken.
+        let url = "http://127.0.0.1:1".parse().expect("a URL");
+        let two = start(Options {
+            cluster: Some(ClusterOptions {
+                cluster: cluster::client(kube::Config::new(url)).expect("a client"),
+                config_maps: false,
+                config_map_namespaces: Vec::new(),
+                custom_resources: true,
+                create_definitions: false,
+                write_status: false,
+                own_namespace: "regent-system".to_owned(),
+                identity: "test".to_owned(),
+            }),
+            patience: Duration::from_secs(3_600),
+            ..options(&cache, broken())
+        })
+        .expect("a watcher");
+        wait_for(two.store(), "it remembers", |s| s.revisions().len() == 2);
+        does(&two, &revision);
+        drop(two);
+
+        let three = watcher(&cache, broken());
+        wait_for(three.store(), what, |s| s.current().is_some_and(|l| says(&l)[0] == "2"));
+        assert_eq!(three.store().status().pinned, None, "{what}");
+        drop(three);
+        let _ = fs::remove_dir_all(cache);
+    }
 }
 
 /// Sources that are broken at the start are served from the cache, and that is said; a pin outlives a restart as well.

@@ -35,6 +35,9 @@ pub struct Options {
     pub exempt: Exempt,
     /// Which evaluators judge.
     pub engines: Engines,
+    /// Folders that policies are read from, with a slash at the end, an inner one before its outer: answers name files
+    /// without them, as how the server's disk is laid out is no client's business.
+    pub folders: Vec<String>,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             own_accounts: Vec::new(),
             exempt: Exempt::default(),
             engines: Engines::default(),
+            folders: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/v1/admit` and `/v1/admitlabel`: what Gatekeeper's webhook decides, in its order (`gatekeeper.md` §6.2, §6.3).
 
 use crate::admission::{Clock, Exempt, Options, Status};
-use crate::answer::{Answer, cap};
+use crate::answer::{Answer, cap, without_folders};
 use crate::request::Request;
 use crate::source::Current;
 use regent_core::evaluate::POINT_WEBHOOK;
@@ -147,10 +147,11 @@ fn respond(decision: &Decision, mut warnings: Vec<String>, options: &Options) ->
     let denied = !denials.is_empty();
     let mut failed = false;
     for failure in &decision.failures {
+        let message = without_folders(&failure.message, &options.folders);
         let line = if failure.constraint_name.is_empty() {
-            failure.message.clone()
+            message
         } else {
-            format!("[{}] {}", failure.constraint_name, failure.message)
+            format!("[{}] {message}", failure.constraint_name)
         };
         if failure.actions.contains(&Action::Deny) {
             failed = true;

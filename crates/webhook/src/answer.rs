@@ -127,9 +127,59 @@ pub(crate) fn cap(mut lines: Vec<String>, count: usize, length: usize) -> Vec<St
     lines
 }
 
+/// A message that names files without the folders that they are read from.
+pub(crate) fn without_folders(message: &str, folders: &[String]) -> String {
+    let mut message = message.to_owned();
+    for folder in folders.iter().filter(|f| f.len() > 1) {
+        let mut out = String::new();
+        let mut rest = message.as_str();
+        while let Some((before, after)) = rest.split_once(folder.as_str()) {
+            out.push_str(before);
+            // The end of a longer path is another folder.
+            let inner = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+            if out.chars().next_back().is_some_and(inner) {
+                out.push_str(folder);
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        message = out;
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_named_without_their_folders() {
+        let folders = ["/etc/policies/inner/", "/etc/policies/", "rules/", "/"].map(str::to_owned);
+        for (message, wanted) in [
+            (
+                "/etc/policies/a/b.rego:3: eval_conflict_error: x",
+                "a/b.rego:3: eval_conflict_error: x",
+            ),
+            ("/etc/policies/inner/a.rego:3: x", "a.rego:3: x"),
+            ("[Implied by t] /etc/policies/a.rego:3: x", "[Implied by t] a.rego:3: x"),
+            (
+                "native says /etc/policies/a.rego:3: x; the second opinion says /etc/policies/b.rego",
+                "native says a.rego:3: x; the second opinion says b.rego",
+            ),
+            ("rules/a.rego:1: x", "a.rego:1: x"),
+            (
+                "/srv/etc/policies/a.rego my-rules/b.rego",
+                "/srv/etc/policies/a.rego my-rules/b.rego",
+            ),
+            (
+                "configmap:regent-system/a/b.rego:1: x",
+                "configmap:regent-system/a/b.rego:1: x",
+            ),
+            ("template:3: x", "template:3: x"),
+        ] {
+            assert_eq!(without_folders(message, &folders), wanted);
+        }
+    }
 
     #[test]
     fn caps_tell_what_they_left_out() {

@@ -1,7 +1,8 @@
 //! Line and column of the nodes of a document.
 
 use super::cut;
-use regent_rego::yaml::{self, Place};
+use regent_rego::yaml::{self, Kind, Place};
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 /// Line and column of each node of a document, found when asked for.
@@ -71,8 +72,88 @@ impl Places {
     /// its rows begins. `None` for any other node: the rows of its text are not lines of the file.
     pub fn text_start(&self, path: &[&str]) -> Option<(u32, u32)> {
         match self.root().get(&self.full(path))?.kind {
-            yaml::Kind::Block { row, col } => Some(self.in_file((row, col))),
+            Kind::Block { row, col } => Some(self.in_file((row, col))),
             _ => None,
         }
+    }
+
+    /// The path of the node at a place that [`Places::find`] gave, as people write it (`spec.targets[0].rego`): for documents
+    /// whose text nobody has seen. Empty for the document itself; `None` when nothing stands there.
+    pub fn path_at(&self, place: (u32, u32)) -> Option<String> {
+        let mut path = Vec::new();
+        let root = self.root();
+        // A mapping in block form stands where its first key does: the innermost is meant.
+        let is_there = self.walk(root, place, &mut path) || self.in_file((root.row, root.col)) == place;
+        is_there.then(|| dotted(&path))
+    }
+
+    /// Whether a node below one is at a place; its path is then added.
+    fn walk<'p>(&'p self, node: &'p Place, place: (u32, u32), path: &mut Vec<Step<'p>>) -> bool {
+        let found = |step, at, below, path: &mut Vec<Step<'p>>| {
+            path.push(step);
+            let is_there = self.walk(below, place, path) || self.in_file(at) == place;
+            if !is_there {
+                path.pop();
+            }
+            is_there
+        };
+        match &node.kind {
+            Kind::Sequence(items) => {
+                let mut items = items.iter().enumerate();
+                items.any(|(i, item)| found(Step::Index(i), (item.row, item.col), item, path))
+            }
+            Kind::Mapping(entries) => {
+                let mut entries = entries.iter();
+                entries.any(|e| found(Step::Key(&e.key), (e.row, e.col), &e.value, path))
+            }
+            Kind::Scalar | Kind::Block { .. } => false,
+        }
+    }
+}
+
+/// A step of a path.
+enum Step<'p> {
+    Key(&'p str),
+    Index(usize),
+}
+
+fn dotted(path: &[Step<'_>]) -> String {
+    let mut out = String::new();
+    for step in path {
+        let dot = if out.is_empty() { "" } else { "." };
+        let plain = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_$".contains(&b));
+        let _ = match step {
+            Step::Index(index) => write!(out, "[{index}]"),
+            Step::Key(key) if plain(key) => write!(out, "{dot}{key}"),
+            Step::Key(key) => write!(out, "[{key:?}]"),
+        };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_by_their_places() {
+        let text = "{\n  \"spec\": {\n    \"targets\": [\n      {\n        \"rego\": \"package a\"\n      },\n      {\n                            \"a/b\": [\n          1,\n          2\n        ]\n      }\n    ]\n  }\n}\n";
+        for text in [
+            text,
+            "spec:\n  targets:\n  - rego: package a\n  - a/b:\n    - 1\n    - 2\n",
+        ] {
+            let places = Places::new(text, (1, 1));
+            for (path, wanted) in [
+                (&["spec"] as &[&str], "spec"),
+                (&["spec", "targets"], "spec.targets"),
+                (&["spec", "targets", "0", "rego"], "spec.targets[0].rego"),
+                (&["spec", "targets", "1", "a/b"], "spec.targets[1][\"a/b\"]"),
+                (&["spec", "targets", "1", "a/b", "1"], "spec.targets[1][\"a/b\"][1]"),
+            ] {
+                assert_eq!(places.path_at(places.find(path)).as_deref(), Some(wanted), "{text}");
+            }
+            assert_eq!(places.path_at((100, 1)), None);
+        }
+        assert_eq!(Places::new(text, (1, 1)).path_at((1, 1)).as_deref(), Some(""));
     }
 }

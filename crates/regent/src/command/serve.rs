@@ -92,6 +92,7 @@ async fn serve(args: &Serve) -> Result<(), String> {
                 second: second::evaluator(args.engine),
                 share: args.engine_share,
             },
+            folders: source::folders(args),
             ..Options::default()
         },
         log,

@@ -13,6 +13,8 @@ use regent_watcher::{Contribution, DiskSource, Namespaces, Options, SourceState,
 use regent_webhook::metrics::{Text, label};
 use regent_webhook::source::{LookUp, describe};
 use regent_webhook::{Current, KnownNamespace, Source};
+use std::cmp::Reverse;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,6 +86,22 @@ fn read(source: &str, in_cluster: bool) -> Result<regent_watcher::Source, String
         name: source.to_owned(),
         contribution,
     })
+}
+
+/// Folders that policies are read from, an inner one before its outer.
+pub(super) fn folders(args: &Serve) -> Vec<String> {
+    let mut out = Vec::new();
+    for path in args.policy.iter().filter(|p| !p.starts_with("builtin:")) {
+        out.push(format!("{}/", path.trim_end_matches('/')));
+        // What is not there yet may come as a file.
+        if !Path::new(path).is_dir()
+            && let Some((folder, _)) = path.rsplit_once('/')
+        {
+            out.push(format!("{folder}/"));
+        }
+    }
+    out.sort_by_key(|folder| Reverse(folder.len()));
+    out
 }
 
 impl Watched {
