@@ -139,21 +139,27 @@ impl Cache {
 
     /// The state by what sets are there, when the file that says it is lost.
     fn guess(&self) -> State {
-        let mut found: Vec<KeptState> = fs::read_dir(self.folder.join("revisions"))
+        let mut found: Vec<(SystemTime, KeptState)> = fs::read_dir(self.folder.join("revisions"))
             .into_iter()
             .flatten()
             .flatten()
             .filter_map(|entry| {
                 let name = entry.file_name().to_string_lossy().into_owned();
                 let at = entry.metadata().ok()?.modified().ok()?;
-                Some(KeptState {
-                    revision: format!("sha256:{}", name.strip_suffix(".set")?),
-                    at: seconds(at),
-                })
+                let revision = format!("sha256:{}", name.strip_suffix(".set")?);
+                self.load(&revision).ok()?;
+                Some((
+                    at,
+                    KeptState {
+                        revision,
+                        at: seconds(at),
+                    },
+                ))
             })
-            .filter(|k| self.load(&k.revision).is_ok())
             .collect();
-        found.sort_by(|a, b| (b.at, &b.revision).cmp(&(a.at, &a.revision)));
+        // By more than seconds: sets may change faster.
+        found.sort_by(|(a, x), (b, y)| (b, &y.revision).cmp(&(a, &x.revision)));
+        let found: Vec<KeptState> = found.into_iter().map(|(_, kept)| kept).collect();
         State {
             serving: found.first().map(|k| k.revision.clone()),
             pinned: None,

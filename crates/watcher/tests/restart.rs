@@ -44,6 +44,26 @@ fn options(cache: &Path, first: Contribution) -> Options {
     }
 }
 
+/// A watcher whose sources have not all spoken: an API server that never answers keeps it waiting. In a runtime.
+fn unspoken(cache: &Path) -> Watcher {
+    let url = "http://127.0.0.1:1".parse().expect("a URL");
+    start(Options {
+        cluster: Some(ClusterOptions {
+            cluster: cluster::client(kube::Config::new(url)).expect("a client"),
+            config_maps: false,
+            config_map_namespaces: Vec::new(),
+            custom_resources: true,
+            create_definitions: false,
+            write_status: false,
+            own_namespace: "regent-system".to_owned(),
+            identity: "test".to_owned(),
+        }),
+        patience: Duration::from_secs(3_600),
+        ..options(cache, broken())
+    })
+    .expect("a watcher")
+}
+
 fn broken() -> Contribution {
     files(&[("a.rego", "package a\n\nnot Rego")])
 }
@@ -149,23 +169,7 @@ fn nothing_done_before_the_sources_speak_forgets_what_was_kept() {
         let revision = one.store().current().unwrap().revision.clone();
         drop(one);
 
-        // An API server that never answers keeps the sources from having spoken.
-        let url = "http://127.0.0.1:1".parse().expect("a URL");
-        let two = start(Options {
-            cluster: Some(ClusterOptions {
-                cluster: cluster::client(kube::Config::new(url)).expect("a client"),
-                config_maps: false,
-                config_map_namespaces: Vec::new(),
-                custom_resources: true,
-                create_definitions: false,
-                write_status: false,
-                own_namespace: "regent-system".to_owned(),
-                identity: "test".to_owned(),
-            }),
-            patience: Duration::from_secs(3_600),
-            ..options(&cache, broken())
-        })
-        .expect("a watcher");
+        let two = unspoken(&cache);
         wait_for(two.store(), "it remembers", |s| s.revisions().len() == 2);
         does(&two, &revision);
         drop(two);
@@ -176,6 +180,114 @@ fn nothing_done_before_the_sources_speak_forgets_what_was_kept() {
         drop(three);
         let _ = fs::remove_dir_all(cache);
     }
+}
+
+/// What became of the cache between two runs, and what serves then: the last set, or nothing; never another.
+#[test]
+fn what_is_broken_in_the_cache_is_as_good_as_absent() {
+    type Becomes = fn(&Path, &Path);
+    let cases: [(&str, Becomes, bool); 8] = [
+        ("as it was", |_, _| {}, true),
+        (
+            "the state is lost",
+            |cache, _| fs::remove_file(cache.join("state.json")).unwrap(),
+            true,
+        ),
+        (
+            "the state is no JSON",
+            |cache, _| fs::write(cache.join("state.json"), "{").unwrap(),
+            true,
+        ),
+        (
+            "the state is a folder",
+            |cache, _| {
+                fs::remove_file(cache.join("state.json")).unwrap();
+                fs::create_dir(cache.join("state.json")).unwrap();
+            },
+            true,
+        ),
+        (
+            "other files beside",
+            |cache, _| {
+                fs::write(cache.join("revisions/notes.txt"), "").unwrap();
+                fs::write(cache.join("revisions/0123.set"), "regent set 1\n").unwrap();
+                fs::write(cache.join(".new-1-state.json"), "{").unwrap();
+                fs::remove_file(cache.join("state.json")).unwrap();
+            },
+            true,
+        ),
+        ("the set is lost", |_, set| fs::remove_file(set).unwrap(), false),
+        (
+            "the set is cut",
+            |_, set| {
+                let bytes = fs::read(set).unwrap();
+                fs::write(set, &bytes[..bytes.len() / 2]).unwrap();
+            },
+            false,
+        ),
+        (
+            "the set is another's",
+            |cache, set| {
+                let mut all = fs::read_dir(cache.join("revisions"))
+                    .unwrap()
+                    .map(|e| e.unwrap().path());
+                fs::copy(all.find(|p| p != set).unwrap(), set).unwrap();
+            },
+            false,
+        ),
+    ];
+    for (what, becomes, serves) in cases {
+        let cache = scratch("broken");
+        let one = watcher(&cache, numbered(1));
+        wait_for(one.store(), "a set serves", |s| s.current().is_some());
+        one.say("test", numbered(2));
+        wait_for(one.store(), "the next serves", |s| {
+            s.current().is_some_and(|l| says(&l)[0] == "2")
+        });
+        let revision = one.store().current().unwrap().revision.clone();
+        drop(one);
+        let name = revision.strip_prefix("sha256:").unwrap();
+        becomes(&cache, &cache.join("revisions").join(format!("{name}.set")));
+        let two = watcher(&cache, broken());
+        let store = two.store();
+        wait_for(store, what, |s| {
+            s.status().problems.iter().any(|p| p.file == "a.rego") && s.current().is_some() == serves
+        });
+        if serves {
+            assert_eq!(says(&store.current().unwrap())[0], "2", "{what}");
+            assert_eq!(store.current().unwrap().revision, revision, "{what}");
+        } else {
+            store.pin(&revision).expect_err(what);
+        }
+        drop(two);
+        let _ = fs::remove_dir_all(cache);
+    }
+}
+
+/// A set that is known by name alone, as its file is gone, is not kept as a set of nothing, which would let everything
+/// pass when it is pinned.
+#[test]
+fn a_set_that_is_lost_is_not_kept_empty() {
+    let cache = scratch("lost");
+    let one = watcher(&cache, numbered(1));
+    wait_for(one.store(), "a set serves", |s| s.current().is_some());
+    let revision = one.store().current().unwrap().revision.clone();
+    drop(one);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let _in = runtime.enter();
+    let two = unspoken(&cache);
+    wait_for(two.store(), "it remembers", |s| s.revisions().len() == 1);
+    for entry in fs::read_dir(cache.join("revisions")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    two.store().unpin().expect("no pin");
+    drop(two);
+    let three = watcher(&cache, broken());
+    wait_for(three.store(), "the set is refused", |s| s.status().refusals > 0);
+    three.store().pin(&revision).expect_err("there is nothing to pin");
+    assert!(three.store().current().is_none());
+    drop(three);
+    let _ = fs::remove_dir_all(cache);
 }
 
 /// Sources that are broken at the start are served from the cache, and that is said; a pin outlives a restart as well.
