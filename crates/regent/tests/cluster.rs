@@ -9,6 +9,8 @@
     reason = "a test ends by panicking, reads its cases, and says what it saw"
 )]
 
+#[path = "cluster/certificate.rs"]
+mod certificate;
 #[path = "cluster/faults.rs"]
 mod faults;
 #[path = "../../../tests/cluster/harness.rs"]
@@ -91,5 +93,13 @@ fn the_api_server_goes_away() {
     let _alone = alone();
     if let Some(mut cluster) = harness::start("the_api_server_goes_away") {
         faults::away(&mut cluster);
+    }
+}
+
+#[test]
+fn the_script_makes_certificates() {
+    let _alone = alone();
+    if let Some(cluster) = harness::start("the_script_makes_certificates") {
+        certificate::made_and_replaced(&cluster);
     }
 }
