@@ -160,6 +160,10 @@ pub(crate) fn kills(cluster: &TestCluster) {
                 served.wait_ready();
                 let (_, ready) = served.admin("/readyz").expect("readiness");
                 assert!(ready.contains("degraded: namespaces: cached"), "round {round}: {ready}");
+                let said = "the API server does not answer; Namespaces are as an earlier run knew them";
+                while !served.log("messages.log").contains(said) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
             } else {
                 std::thread::sleep(moment);
             }

@@ -17,8 +17,11 @@ use std::cmp::Reverse;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
+/// How often it is looked whether Namespaces of an earlier run serve.
+const LOOK: Duration = Duration::from_secs(1);
 /// What is served when nothing is asked for and there is no cluster, as with `check`.
 const DEFAULT: &str = "builtin:pod-security-baseline";
 
@@ -308,7 +311,16 @@ pub(super) async fn tell(source: Arc<Watched>, engine: EngineName) {
     let mut changes = source.store().subscribe();
     let mut revision = String::new();
     let mut problems = Vec::new();
+    let mut kept = false;
     loop {
+        if source.namespaces().are_kept() != kept {
+            kept = !kept;
+            terminal::notice(if kept {
+                "the API server does not answer; Namespaces are as an earlier run knew them"
+            } else {
+                "the Namespaces of the cluster are listed"
+            });
+        }
         let status = source.store().status();
         if status.problems != problems {
             problems.clone_from(&status.problems);
@@ -330,7 +342,9 @@ pub(super) async fn tell(source: Arc<Watched>, engine: EngineName) {
             terminal::notice(&format!("in force: {constraints}, revision {revision}{cached}"));
             second::tell(&loaded.policies, engine);
         }
-        if changes.changed().await.is_err() {
+        // Of Namespaces nobody tells, and only a cluster has them.
+        let look = if source.in_cluster { LOOK } else { Duration::MAX };
+        if let Ok(Err(_)) = timeout(look, changes.changed()).await {
             return;
         }
     }
