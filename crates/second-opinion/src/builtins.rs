@@ -81,6 +81,7 @@ fn within(builtin: &Builtin, args: &[Other], session: &mut Session) -> Result<Ot
             if session.strict {
                 let text = format!("{}: {text}", builtin.name);
                 session.halted = Some(text.clone());
+                session.failed = true;
                 bail!("{text}");
             }
             Ok(Other::Undefined)

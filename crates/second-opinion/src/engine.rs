@@ -24,6 +24,8 @@ pub(crate) struct Prepared {
     keyed: bool,
     /// See [`Printed::packages`].
     packages: bool,
+    /// See [`Printed::may_fail`].
+    may_fail: bool,
     /// See [`Program::hides_errors`].
     hides_errors: bool,
     cache: Arc<Cache>,
@@ -164,6 +166,7 @@ impl Prepared {
             builtins,
             keyed,
             packages,
+            may_fail,
         } = text::print(lowered)?;
         let mut engine = Engine::new();
         engine.set_rego_v0(false);
@@ -191,6 +194,7 @@ impl Prepared {
             idle: Mutex::default(),
             keyed,
             packages,
+            may_fail,
             hides_errors: program.hides_errors(),
             cache: Arc::default(),
         })
@@ -228,6 +232,9 @@ impl Prepared {
             Ok(input) => input.unwrap_or(regorus::Value::Undefined),
             Err(why) => return Opinion::NotAsked(why),
         };
+        if self.may_fail && question.strict {
+            return Opinion::NotAsked(reason("own-strict", "a built-in of regorus in a strict evaluation"));
+        }
         let bare = question.data.as_object().is_none_or(|data| data.is_empty());
         if self.packages && !bare {
             return Opinion::NotAsked(reason("package-keys", "the names in a package, beside base documents"));
@@ -251,6 +258,7 @@ impl Prepared {
             room: question.memory,
             cache: self.cache.clone(),
             halted: None,
+            failed: false,
             unsure: None,
         };
         let engine = &mut idle.engine;
@@ -274,12 +282,12 @@ impl Prepared {
                 return Opinion::NotAsked(why);
             }
             if let Some(error) = session.halted {
-                return self.failed(&error);
+                return self.failed(&error, session.failed);
             }
         }
         let value = match answer {
             Ok(value) => value,
-            Err(e) => return self.failed(&one_line(&e.to_string())),
+            Err(e) => return self.failed(&one_line(&e.to_string()), false),
         };
         let mut room = VALUES;
         match to_ours(&value, &mut room) {
@@ -292,18 +300,27 @@ impl Prepared {
         }
     }
 
-    /// What an error of regorus says.
-    fn failed(&self, error: &str) -> Opinion {
+    /// What an error of regorus, or of a built-in in a strict evaluation, says.
+    fn failed(&self, error: &str, of_built_in: bool) -> Opinion {
         const LATE: &[&str] = &["execution exceeded time limit", "eval_cancel_error"];
-        const CONFLICTS: &[&str] = &["multiple outputs", "generated multiple times"];
+        const CONFLICTS: &[&str] = &[
+            "multiple outputs",
+            "generated multiple times",
+            "rule conflicts with rule",
+        ];
+        const UNREAD: &[&str] = &["is unsafe (path"];
         let is = |texts: &[&str]| texts.iter().any(|t| error.contains(t));
         if is(LATE) {
             return Opinion::NotAsked(LATE_REASON.to_owned());
         }
-        if self.keyed && is(CONFLICTS) {
+        if is(UNREAD) {
+            return Opinion::NotAsked(reason("unread", "regorus finds no order for a body"));
+        }
+        let may_be_unseen = of_built_in || is(CONFLICTS);
+        if self.keyed && may_be_unseen {
             return Opinion::NotAsked(reason("whole-rules", error));
         }
-        if self.hides_errors && is(CONFLICTS) {
+        if self.hides_errors && may_be_unseen {
             return Opinion::NotAsked(reason("rule-index", error));
         }
         Opinion::Error(error.to_owned())

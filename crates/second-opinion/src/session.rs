@@ -20,6 +20,8 @@ pub(crate) struct Session {
     pub(crate) cache: Arc<Cache>,
     /// Ends the evaluation, whatever regorus makes of the error.
     pub(crate) halted: Option<String>,
+    /// That is a failed built-in, which ends only a strict evaluation.
+    pub(crate) failed: bool,
     /// Why the answer is worth nothing: a value that regorus cannot hold was made.
     pub(crate) unsure: Option<String>,
 }

@@ -30,6 +30,8 @@ pub(crate) struct Printed {
     pub(crate) keyed: bool,
     /// The names in a package are gone through somewhere.
     pub(crate) packages: bool,
+    /// Whether a built-in of regorus' own may fail in it.
+    pub(crate) may_fail: bool,
 }
 
 /// The package of the rules that stand for queries: `q0`, `q1`, ...
@@ -58,8 +60,14 @@ pub(crate) fn print(compiled: &Compiled) -> Result<Printed, String> {
         printed.keyed |= printer.keyed;
         printed.packages |= printer.packages;
         printed.builtins.append(&mut printer.builtins);
-        printed.modules.push((format!("m{i}"), printer.out));
+        printed.may_fail |= printer.may_fail;
         entries.push_str(&printer.entries);
+        // Of two modules of one package, regorus may not see the rules of the second one.
+        let (package, rules) = printer.out.split_once("\n\n").unwrap_or_default();
+        match printed.modules.iter_mut().find(|(_, text)| is_package(text, package)) {
+            Some((_, text)) => text.push_str(rules),
+            None => printed.modules.push((format!("m{i}"), printer.out)),
+        }
     }
     if !objects.is_empty() {
         printed.modules.push(("entries".to_owned(), entries));
@@ -72,10 +80,16 @@ pub(crate) fn print(compiled: &Compiled) -> Result<Printed, String> {
         }
         printed.keyed |= printer.keyed;
         printed.packages |= printer.packages;
+        printed.may_fail |= printer.may_fail;
         printed.builtins.append(&mut printer.builtins);
         printed.modules.push(("queries".to_owned(), printer.out));
     }
     Ok(printed)
+}
+
+/// Whether a module's text begins with this declaration.
+fn is_package(text: &str, package: &str) -> bool {
+    text.split_once("\n\n").is_some_and(|(head, _)| head == package)
 }
 
 /// How many operands the functions of a program take, by their path.
@@ -89,6 +103,26 @@ fn functions(compiled: &Compiled) -> Functions {
     rules
         .filter_map(|(m, r)| Some((rule_path(m, r), r.head.args.as_ref()?.len())))
         .collect()
+}
+
+/// Refuses an object, or what holds one, as a pattern.
+fn no_object(pattern: &Term) -> Res {
+    match &pattern.value {
+        TermValue::Object(_) => Err(reason("object-patterns", "an object as a pattern")),
+        TermValue::Array(items) => items.iter().try_for_each(no_object),
+        _ => Ok(()),
+    }
+}
+
+fn is_text(term: &Term, text: &str) -> bool {
+    matches!(&term.value, TermValue::String(s) if s == text)
+}
+
+/// Whether a variable stands in a term.
+fn uses(term: &Term, name: &str) -> bool {
+    let mut used = FxHashSet::default();
+    vars(term, &mut used);
+    used.iter().any(|v| v == name)
 }
 
 struct Printer {
@@ -110,6 +144,9 @@ struct Printer {
     partial: Rc<FxHashSet<Vec<String>>>,
     keyed: bool,
     packages: bool,
+    may_fail: bool,
+    /// Within the body of an `every`, and not of a closure there.
+    in_every: bool,
     /// Paths of packages.
     package_paths: Rc<Vec<Vec<String>>>,
 }
@@ -134,6 +171,8 @@ impl Printer {
             partial: partial.clone(),
             keyed: false,
             packages: false,
+            may_fail: false,
+            in_every: false,
             package_paths: paths.clone(),
         }
     }
@@ -231,6 +270,7 @@ impl Printer {
         } else {
             self.name(&head.reference)?;
             if let Some(args) = &head.args {
+                args.iter().try_for_each(no_object)?;
                 self.list('(', args, ')')?;
             }
         }
@@ -310,13 +350,22 @@ impl Printer {
     /// A body in brackets: what it binds is not bound outside.
     fn closure(&mut self, body: &[Expr], given: &[&Term]) -> Res {
         let outside = self.bound.clone();
+        let in_every = std::mem::take(&mut self.in_every);
         given.iter().for_each(|t| vars(t, &mut self.bound));
+        self.in_every = !given.is_empty();
         self.body(body)?;
         self.bound = outside;
+        self.in_every = in_every;
         Ok(())
     }
 
     fn expr(&mut self, expr: &Expr) -> Res {
+        if expr.negated && self.in_every {
+            // regorus takes what is undefined under `not` there for the end of the body.
+            let mut plain = expr.clone();
+            plain.negated = false;
+            return self.none(&[plain]);
+        }
         if expr.negated {
             self.put("not ");
         }
@@ -339,16 +388,20 @@ impl Printer {
                 self.put("\n}");
                 self.leave();
             }
-            ExprKind::Not(body) => {
-                self.enter()?;
-                self.put("[] == [1 |\n");
-                self.closure(body, &[])?;
-                self.put("\n]");
-                self.leave();
-            }
+            ExprKind::Not(body) => self.none(body)?,
             ExprKind::Some(_) => return Err(reason("unread", "a declaration that was not lowered")),
         }
         self.with(&expr.with)
+    }
+
+    /// That a body has no solution.
+    fn none(&mut self, body: &[Expr]) -> Res {
+        self.enter()?;
+        self.put("[] == [1 |\n");
+        self.closure(body, &[])?;
+        self.put("\n]");
+        self.leave();
+        Ok(())
     }
 
     fn with(&mut self, with: &[With]) -> Res {
@@ -435,6 +488,22 @@ impl Printer {
                 (_, TermValue::Var(_)) if self.is_bound(a) && !self.is_bound(b) => (b, a),
                 _ => (a, b),
             };
+            if let Some((reference, other)) = self.by_itself(a, b) {
+                self.fresh += 1;
+                let _ = write!(self.out, "side{} := ", self.fresh);
+                self.term(reference)?;
+                let _ = write!(self.out, ";\nside{} == ", self.fresh);
+                self.term(other)?;
+                vars(reference, &mut self.bound);
+                continue;
+            }
+            for (pattern, value) in [(a, b), (b, a)] {
+                let bare = matches!(pattern.value, TermValue::Var(_))
+                    || matches!(value.value, TermValue::Var(_)) && !self.is_bound(value);
+                if !expr.negated && !bare && !self.is_bound(pattern) {
+                    no_object(pattern)?;
+                }
+            }
             self.term(a)?;
             self.put(match &a.value {
                 _ if expr.negated || (self.is_bound(a) && self.is_bound(b)) => " == ",
@@ -447,6 +516,19 @@ impl Printer {
             vars(b, &mut self.bound);
         }
         Ok(())
+    }
+
+    /// A reference that has to be followed before it is compared, and what with: regorus cannot order `ref[x] = x`, and in
+    /// an `every` it takes `x = ref[y]` for true.
+    fn by_itself<'t>(&self, a: &'t Term, b: &'t Term) -> Option<(&'t Term, &'t Term)> {
+        [(a, b), (b, a)].into_iter().find(|(reference, other)| {
+            matches!(reference.value, TermValue::Ref(_))
+                && !self.is_bound(reference)
+                && match &other.value {
+                    TermValue::Var(name) if !self.is_bound(other) => uses(reference, name),
+                    _ => self.in_every && self.is_bound(other),
+                }
+        })
     }
 
     /// What stands between the place of a result and the call that gives it. Under `not` nothing is bound.
@@ -507,10 +589,7 @@ impl Printer {
         let infix = match builtin.name {
             "equal" => "==",
             "neq" => "!=",
-            "lt" => "<",
-            "lte" => "<=",
-            "gt" => ">",
-            "gte" => ">=",
+            // Not `<` and its like: regorus puts objects behind sets.
             "internal.member_2" | "internal.member_3" => "in",
             _ => "",
         };
@@ -537,6 +616,7 @@ impl Printer {
             _ => {}
         }
         if is_own(builtin.name) {
+            self.may_fail |= !builtin.name.starts_with("is_");
             self.put(builtin.name);
         } else {
             self.builtins.insert(builtin.name, builtin);
@@ -634,6 +714,11 @@ impl Printer {
         };
         match &first.value {
             TermValue::Var(v) if is_root(v) => {
+                let number = |part: &Term| matches!(part.value, TermValue::Number(_));
+                let first = |path: &Vec<String>| path.first().zip(rest.first()).is_some_and(|(p, t)| is_text(t, p));
+                if v == "data" && rest.iter().any(number) && self.package_paths.iter().any(first) {
+                    return Err(reason("number-keys", "a number as a key below data"));
+                }
                 self.put(v);
                 self.keyed |= v == "data" && objects::is_keyed(&self.partial, rest);
                 self.packages |= v == "data" && objects::goes_through(&self.package_paths, rest);

@@ -130,16 +130,15 @@ func steady(text string) string {
 
 // inOrder does the same for what a schema finds, which follows Go's order of map keys.
 func inOrder(text string) string {
-	const before, between = "schema validation failed: [", ", [].spec"
-	at := strings.Index(text, before+"[].spec")
+	const before, between = "schema validation failed: [[]", ", []"
+	at := strings.Index(text, before)
 	if at < 0 || !strings.HasSuffix(text, "]") {
 		return text
 	}
 	at += len(before)
 	faults := strings.Split(text[at:len(text)-1], between)
-	faults[0] = strings.TrimPrefix(faults[0], "[].spec")
 	sort.Strings(faults)
-	return text[:at] + "[].spec" + strings.Join(faults, between) + "]"
+	return text[:at] + strings.Join(faults, between) + "]"
 }
 
 func resolve(shared map[string]any, list []map[string]any) []map[string]any {

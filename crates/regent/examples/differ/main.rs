@@ -4,7 +4,8 @@
 //! cargo run --release -p regent --example differ -- --judge PATH [--seeds FROM..TO] [--known FILE] [--limit N]
 //!     [--words] [--refused] [--show SEED] [--json FILE] [--rows FILE]
 //! ```
-//! or `-- --against regorus [--seeds FROM..TO] [--limit N]`: native against the second opinion (`against.rs`).
+//! or `-- --against regorus [--seeds FROM..TO] [--limit N]`: native against the second opinion (`against.rs`), by programs
+//! without what that is not asked about.
 //!
 //! `--judge` is the program of `tests/opa/judge`; `--known` explains differences (`tests/opa/differences.txt`); `--limit`
 //! is how many differences are shrunk; `--words` compares the words of refusals, too; `--refused` lists what OPA refuses; `--show` prints one case; `--json`
@@ -61,7 +62,13 @@ fn main() -> ExitCode {
         args.get(at + 1).cloned()
     };
     if let Some(seed) = flag("--show").and_then(|s| s.parse().ok()) {
-        print!("{}", generate::case(seed).show());
+        let against = args.iter().any(|a| a == "--against");
+        let case = if against {
+            generate::plain_case(seed)
+        } else {
+            generate::case(seed)
+        };
+        print!("{}", case.show());
         return ExitCode::SUCCESS;
     }
     if let Some(path) = flag("--rows") {

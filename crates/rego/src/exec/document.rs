@@ -13,6 +13,8 @@ use smallvec::SmallVec;
 enum At<'a> {
     Node(NodeId),
     Value(&'a Value),
+    /// A value in base documents.
+    Base(&'a Value),
 }
 
 /// All definitions, or those chosen, in order.
@@ -272,7 +274,7 @@ impl<'a> Exec<'a> {
             return Ok(Flow::Next);
         };
         let Some((step, rest)) = steps.split_first() else {
-            if let At::Value(value) = at {
+            if let At::Value(value) | At::Base(value) = at {
                 self.set(to, value);
                 return self.run(block, pc, sink);
             }
@@ -322,13 +324,14 @@ impl<'a> Exec<'a> {
     fn child(&self, at: At<'a>, key: &Value) -> Option<At<'a>> {
         match at {
             At::Value(value) => value.lookup(key).map(At::Value),
+            At::Base(value) => base_step(value, key).map(At::Base),
             At::Node(id) => {
                 let node = self.plan.nodes.get(id as usize)?;
                 if let Some(child) = node.child(key) {
                     return Some(At::Node(child));
                 }
                 let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))?;
-                base_step(base, key).map(At::Value)
+                base_step(base, key).map(At::Base)
             }
         }
     }
@@ -336,16 +339,16 @@ impl<'a> Exec<'a> {
     /// Every key at a place, in order.
     fn keys(&mut self, at: At<'a>) -> Res<Vec<&'a Value>> {
         Ok(match at {
-            At::Value(Value::Object(o)) => o.entries().iter().map(|e| &e.0).collect(),
-            At::Value(Value::Set(s)) => s.items().iter().collect(),
-            At::Value(Value::Array(a)) => {
+            At::Value(Value::Object(o)) | At::Base(Value::Object(o)) => o.entries().iter().map(|e| &e.0).collect(),
+            At::Value(Value::Set(s)) | At::Base(Value::Set(s)) => s.items().iter().collect(),
+            At::Value(Value::Array(a)) | At::Base(Value::Array(a)) => {
                 let mut keys = Vec::with_capacity(a.len());
                 for i in 0..a.len() {
                     keys.push(self.index(i)?);
                 }
                 keys
             }
-            At::Value(_) => Vec::new(),
+            At::Value(_) | At::Base(_) => Vec::new(),
             At::Node(id) => {
                 let plan = self.plan;
                 let Some(node) = plan.nodes.get(id as usize) else {
@@ -381,10 +384,11 @@ fn merge(base: &Value, made: Value) -> Value {
     Value::object(entries)
 }
 
-/// A step into base documents: OPA's store knows no number keys, it looks for their text.
+/// A step into base documents: OPA's store knows keys by their text, so `1` finds `"1"`, and `"1"` the second item.
 pub(super) fn base_step<'a>(at: &'a Value, key: &Value) -> Option<&'a Value> {
     match (at, key) {
         (Value::Object(o), Value::Number(n)) => o.get_str(&n.to_string()),
+        (Value::Array(a), Value::String(s)) => a.get(s.parse::<usize>().ok()?),
         _ => at.lookup(key),
     }
 }

@@ -361,9 +361,13 @@ impl<'a> Exec<'a> {
     fn test(&mut self, op: &'a Op) -> bool {
         match op {
             Op::Path { from, keys, hints, to } => self.path(*from, keys, hints, *to),
-            Op::Step { from, key, to } => {
+            Op::Step { from, key, to, base } => {
                 let (from, key) = (self.get(*from), self.get(*key));
-                let found = from.lookup(key);
+                let found = if *base {
+                    document::base_step(from, key)
+                } else {
+                    from.lookup(key)
+                };
                 self.set_if(*to, found)
             }
             Op::Same { a, b } => self.get(*a) == self.get(*b),

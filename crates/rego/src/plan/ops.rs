@@ -117,7 +117,13 @@ pub(crate) enum Op {
         to: Slot,
     },
     /// Follows one key.
-    Step { from: Operand, key: Operand, to: Slot },
+    Step {
+        from: Operand,
+        key: Operand,
+        to: Slot,
+        /// In base documents, whose store knows keys by their text.
+        base: bool,
+    },
     /// Iterates a collection.
     Scan {
         from: Operand,

@@ -79,13 +79,16 @@ impl<'t> Scope<'_, 't> {
     fn steps(&mut self, from: Source, rest: &[Term]) -> Operand {
         let mut from = from;
         let mut keys: Vec<Value> = Vec::new();
+        let base = matches!(from, Source::Data);
         for part in rest {
-            if let Some(key) = constant(part) {
+            // A path from a value knows no keys by their text; one from `data` does.
+            let by_text = base && !matches!(from, Source::Data);
+            if let Some(key) = constant(part).filter(|key| !(by_text && may_be_number(key))) {
                 keys.push(key);
                 continue;
             }
             let at = self.settle(from, &mut keys);
-            from = Source::At(self.step(at, part));
+            from = Source::At(self.step(at, part, base));
         }
         self.settle(from, &mut keys)
     }
@@ -106,12 +109,12 @@ impl<'t> Scope<'_, 't> {
     }
 
     /// One step by a key that is not constant: a look-up, or an iteration that binds.
-    fn step(&mut self, from: Operand, part: &Term) -> Operand {
+    fn step(&mut self, from: Operand, part: &Term, base: bool) -> Operand {
         if self.known(part) {
             let key = self.eval(part);
             let to = self.slot();
             self.looks_at(from, key, to);
-            self.ops.push(Op::Step { from, key, to });
+            self.ops.push(Op::Step { from, key, to, base });
             return Operand::Slot(to);
         }
         let value = self.slot();
@@ -483,7 +486,12 @@ impl<'t> Scope<'_, 't> {
                     let key = self.eval(k);
                     let to = self.slot();
                     self.looks_at(v, key, to);
-                    self.ops.push(Op::Step { from: v, key, to });
+                    self.ops.push(Op::Step {
+                        from: v,
+                        key,
+                        to,
+                        base: false,
+                    });
                     queue.insert(i.min(queue.len()), (Side::Value(Operand::Slot(to)), Side::Term(item)));
                 }
                 true
@@ -515,5 +523,14 @@ impl<'t> Scope<'_, 't> {
         for name in names {
             self.env.entry(name).or_insert(null);
         }
+    }
+}
+
+/// Whether a key is a number, or text that a number may be written as.
+fn may_be_number(key: &Value) -> bool {
+    match key {
+        Value::Number(_) => true,
+        Value::String(s) => s.bytes().last().is_some_and(|b| b.is_ascii_digit()),
+        _ => false,
     }
 }

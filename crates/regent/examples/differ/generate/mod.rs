@@ -68,6 +68,9 @@ struct Gen {
     next: usize,
     /// Numbers beyond the everyday ones; built-ins that would count up to them are left out.
     big: bool,
+    /// Without what regorus is not asked about and is met often: numbers with an exponent, heads that lead by constant keys,
+    /// defaults that are closures.
+    plain: bool,
     /// The module being written imports `data.u`.
     imports_u: bool,
 }
@@ -112,6 +115,15 @@ impl Gen {
 
 /// The case of a seed.
 pub(crate) fn case(seed: u64) -> Case {
+    case_of(seed, false)
+}
+
+/// The case of a seed without what regorus is not asked about and is met often.
+pub(crate) fn plain_case(seed: u64) -> Case {
+    case_of(seed, true)
+}
+
+fn case_of(seed: u64, plain: bool) -> Case {
     let mut r = Random::new(seed);
     for _ in 0..8 {
         r.next();
@@ -138,13 +150,14 @@ pub(crate) fn case(seed: u64) -> Case {
             not_bodies: false,
         },
     };
-    let big = r.once_in(4);
+    let big = !plain && r.once_in(4);
     let mut g = Gen {
         r,
         style,
         rules: Vec::new(),
         next: 0,
         big,
+        plain,
         imports_u: false,
     };
     let count = 1 + g.r.below(4);
@@ -153,7 +166,7 @@ pub(crate) fn case(seed: u64) -> Case {
         let name = match form {
             Form::Function(_) if g.r.once_in(8) => format!("g{i}.f"),
             Form::Function(_) => format!("f{i}"),
-            Form::Complete if g.r.once_in(10) => format!("c{i}.d"),
+            Form::Complete if g.r.once_in(10) && !plain => format!("c{i}.d"),
             _ => format!("p{i}"),
         };
         let package = if g.r.once_in(6) { "u" } else { "t" };
@@ -219,7 +232,9 @@ impl Gen {
                     (".a.b[K].c", false),
                     ("[K].z[K]", true),
                 ];
-                let (form, set) = forms[self.r.below(forms.len())];
+                let leads = |(form, _): &&(&str, bool)| !self.plain || form.starts_with("[K]");
+                let forms: Vec<_> = forms.iter().filter(leads).collect();
+                let &(form, set) = forms[self.r.below(forms.len())];
                 // Heads of v0 without `if` or `contains` cannot be sets with more than one step.
                 Form::Nested(form, set && self.style.modern)
             }

@@ -39,7 +39,10 @@ impl Gen {
             Kind::Null => "null".to_owned(),
             Kind::Bool => self.r.pick(&["true", "false"]).to_owned(),
             Kind::Number if self.big && self.r.once_in(3) => self.r.pick(BIG).to_owned(),
-            Kind::Number => self.r.pick(NUMBERS).to_owned(),
+            Kind::Number => match self.r.pick(NUMBERS) {
+                "1e2" if self.plain => "100".to_owned(),
+                number => number.to_owned(),
+            },
             Kind::String => self.r.pick(STRINGS).to_owned(),
             _ => {
                 let kind = [

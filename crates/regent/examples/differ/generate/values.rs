@@ -55,7 +55,10 @@ impl Gen {
         if self.big && self.r.once_in(4) {
             return self.r.pick(BIG).to_owned();
         }
-        self.r.pick(SCALARS).to_owned()
+        match self.r.pick(SCALARS) {
+            "1e2" if self.plain => "100".to_owned(),
+            scalar => scalar.to_owned(),
+        }
     }
 
     pub(super) fn json(&mut self, depth: usize) -> String {
