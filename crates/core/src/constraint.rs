@@ -97,7 +97,9 @@ impl Constraint {
             );
             return Err(LoadError::new(message, &["apiVersion"]));
         }
-        let errors = template.schema.validate(document);
+        let mut errors = template.schema.validate(document);
+        // Gatekeeper's come in any order; ours in one.
+        errors.sort_by_cached_key(|e| format!("{}: {}", e.path, e.detail));
         if let Some(first) = errors.first() {
             return Err(LoadError {
                 path: segments(&first.path),
