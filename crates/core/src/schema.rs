@@ -23,7 +23,8 @@ pub struct Schema {
     preserve_unknown: bool,
     int_or_string: bool,
     embedded_resource: bool,
-    properties: BTreeMap<String, Schema>,
+    /// Each in a box: a node of the map has room for eleven, and most schemas have few.
+    properties: BTreeMap<String, Box<Schema>>,
     additional: Option<Additional>,
     items: Option<Box<Schema>>,
     default: Option<Value>,
@@ -146,7 +147,7 @@ impl Schema {
             int_or_string: flag("x-kubernetes-int-or-string"),
             embedded_resource: flag("x-kubernetes-embedded-resource"),
             properties: entries(value.get("properties"))
-                .map(|(k, v)| (k.to_owned(), Schema::parse(v)))
+                .map(|(k, v)| (k.to_owned(), Box::new(Schema::parse(v))))
                 .collect(),
             additional: match value.get("additionalProperties") {
                 Some(Value::Bool(true)) => Some(Additional::Any),
@@ -192,7 +193,10 @@ impl Schema {
     pub(crate) fn object(properties: impl IntoIterator<Item = (&'static str, Schema)>) -> Schema {
         Schema {
             kind: "object".to_owned(),
-            properties: properties.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            properties: properties
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), Box::new(v)))
+                .collect(),
             ..Schema::default()
         }
     }
@@ -204,7 +208,7 @@ impl Schema {
 
     /// Adds a property.
     pub(crate) fn with_property(mut self, name: &str, schema: Schema) -> Schema {
-        self.properties.insert(name.to_owned(), schema);
+        self.properties.insert(name.to_owned(), Box::new(schema));
         self
     }
 

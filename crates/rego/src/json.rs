@@ -140,6 +140,8 @@ impl Reader<'_> {
         }
     }
 
+    // Strings go from where they are made to where they stay, never through a result: moving what was just written in
+    // parts costs more than making it.
     fn document(&mut self, options: ReadOptions) -> Result<Value, String> {
         let mut open: Vec<Open> = Vec::with_capacity(ROOM);
         let mut items: Vec<Value> = Vec::with_capacity(ROOM);
@@ -150,17 +152,25 @@ impl Reader<'_> {
             left = left
                 .checked_sub(1)
                 .ok_or_else(|| format!("more than {} values", options.values))?;
-            let mut value = match self.space() {
-                Some(b'"') => Value::String(self.string()?),
+            let into = open.last().map(|o| o.object);
+            match self.space() {
+                Some(b'"') => match self.plain() {
+                    Some(text) => put(into, &mut items, &mut entries, Value::String(SmolStr::new(text))),
+                    None => put(into, &mut items, &mut entries, Value::String(self.escaped()?)),
+                },
                 Some(b'{') => {
                     self.at += 1;
                     if self.space() == Some(b'}') {
                         self.at += 1;
-                        Value::Object(Arc::new(Object::default()))
+                        put(
+                            into,
+                            &mut items,
+                            &mut entries,
+                            Value::Object(Arc::new(Object::default())),
+                        );
                     } else {
                         nest(&mut open, entries.len(), true, options.depth)?;
-                        let key = self.key()?;
-                        entries.push((key, Value::Null));
+                        self.key(&mut entries)?;
                         continue;
                     }
                 }
@@ -168,72 +178,85 @@ impl Reader<'_> {
                     self.at += 1;
                     if self.space() == Some(b']') {
                         self.at += 1;
-                        Value::Array(Arc::new(Vec::new()))
+                        put(into, &mut items, &mut entries, Value::Array(Arc::new(Vec::new())));
                     } else {
                         nest(&mut open, items.len(), false, options.depth)?;
                         continue;
                     }
                 }
-                Some(b't') => self.literal("true", Value::Bool(true))?,
-                Some(b'f') => self.literal("false", Value::Bool(false))?,
-                Some(b'n') => self.literal("null", Value::Null)?,
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                _ => return Err(self.wrong("looking for beginning of value")),
-            };
-            // A value ended: it goes into the innermost open container, which may end in turn.
-            loop {
-                let Some(inner) = open.last() else { return Ok(value) };
-                if inner.object {
-                    if let Some(entry) = entries.last_mut() {
-                        entry.1 = value;
-                    }
-                    match self.space() {
-                        Some(b',') => {
-                            self.at += 1;
-                            self.space();
-                            let key = self.key()?;
-                            entries.push((key, Value::Null));
-                            break;
-                        }
-                        Some(b'}') => {
-                            self.at += 1;
-                            let members = entries.split_off(inner.start);
-                            value = Value::Object(Arc::new(object(members, options.refuse_duplicates)?));
-                        }
-                        _ => return Err(self.wrong("after object key:value pair")),
-                    }
-                } else {
-                    items.push(value);
-                    match self.space() {
-                        Some(b',') => {
-                            self.at += 1;
-                            break;
-                        }
-                        Some(b']') => {
-                            self.at += 1;
-                            value = Value::Array(Arc::new(items.split_off(inner.start)));
-                        }
-                        _ => return Err(self.wrong("after array element")),
-                    }
+                Some(b't') => {
+                    self.literal("true")?;
+                    put(into, &mut items, &mut entries, Value::Bool(true));
                 }
+                Some(b'f') => {
+                    self.literal("false")?;
+                    put(into, &mut items, &mut entries, Value::Bool(false));
+                }
+                Some(b'n') => {
+                    self.literal("null")?;
+                    put(into, &mut items, &mut entries, Value::Null);
+                }
+                Some(b'-' | b'0'..=b'9') => {
+                    let number = self.number()?;
+                    put(into, &mut items, &mut entries, number);
+                }
+                _ => return Err(self.wrong("looking for beginning of value")),
+            }
+            // A value ended, and so may the containers that it is in.
+            loop {
+                let Some(inner) = open.last() else {
+                    return Ok(items.pop().unwrap_or(Value::Null));
+                };
+                let (object, start) = (inner.object, inner.start);
+                let next = self.space();
+                if next == Some(b',') {
+                    self.at += 1;
+                    if object {
+                        self.space();
+                        self.key(&mut entries)?;
+                    }
+                    break;
+                }
+                if next != Some(if object { b'}' } else { b']' }) {
+                    return Err(self.wrong(if object {
+                        "after object key:value pair"
+                    } else {
+                        "after array element"
+                    }));
+                }
+                self.at += 1;
                 open.pop();
+                let into = open.last().map(|o| o.object);
+                if object {
+                    let members = entries.split_off(start);
+                    let made = object_of(members, options.refuse_duplicates)?;
+                    put(into, &mut items, &mut entries, Value::Object(made));
+                } else {
+                    let made = Arc::new(items.split_off(start));
+                    put(into, &mut items, &mut entries, Value::Array(made));
+                }
             }
         }
     }
 
-    fn key(&mut self) -> Result<Value, String> {
+    /// Reads a key and begins its entry.
+    #[inline]
+    fn key(&mut self, entries: &mut Vec<(Value, Value)>) -> Result<(), String> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("looking for beginning of object key string"));
         }
-        let key = self.string()?;
+        match self.plain() {
+            Some(text) => entries.push((Value::String(SmolStr::new(text)), Value::Null)),
+            None => entries.push((Value::String(self.escaped()?), Value::Null)),
+        }
         if self.space() != Some(b':') {
             return Err(self.wrong("after object key"));
         }
         self.at += 1;
-        Ok(Value::String(key))
+        Ok(())
     }
 
-    fn literal(&mut self, word: &str, value: Value) -> Result<Value, String> {
+    fn literal(&mut self, word: &str) -> Result<(), String> {
         for (i, expected) in word.bytes().enumerate() {
             if self.peek() != Some(expected) {
                 let expected = char::from(expected);
@@ -242,7 +265,7 @@ impl Reader<'_> {
             }
             self.at += 1;
         }
-        Ok(value)
+        Ok(())
     }
 
     fn number(&mut self) -> Result<Value, String> {
@@ -305,14 +328,23 @@ impl Reader<'_> {
         self.text.get(start..self.at).unwrap_or("")
     }
 
-    fn string(&mut self) -> Result<SmolStr, String> {
-        self.at += 1;
-        let plain = SmolStr::new(self.run());
-        if self.peek() == Some(b'"') {
-            self.at += 1;
-            return Ok(plain);
+    /// The string that begins here, unless it has escapes or a fault.
+    #[inline]
+    fn plain(&mut self) -> Option<&str> {
+        let start = self.at + 1;
+        let end = start + plain_length(self.bytes.get(start..)?);
+        if self.bytes.get(end) != Some(&b'"') {
+            return None;
         }
-        let mut out = String::from(plain);
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
+    /// The string that begins here, piece by piece.
+    #[inline(never)]
+    fn escaped(&mut self) -> Result<SmolStr, String> {
+        self.at += 1;
+        let mut out = String::from(self.run());
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -412,11 +444,21 @@ fn nest(open: &mut Vec<Open>, start: usize, object: bool, depth: usize) -> Resul
     Ok(())
 }
 
-fn object(members: Vec<(Value, Value)>, refuse_duplicates: bool) -> Result<Object, String> {
-    let count = members.len();
-    if !refuse_duplicates {
-        return Ok(Object::from_named(members));
+/// Puts a value where it belongs: into the entry begun last, or with the items (where the whole document ends, too).
+#[inline(always)]
+fn put(object: Option<bool>, items: &mut Vec<Value>, entries: &mut [(Value, Value)], value: Value) {
+    if object != Some(true) {
+        items.push(value);
+    } else if let Some(entry) = entries.last_mut() {
+        entry.1 = value;
     }
+}
+
+fn object_of(members: Vec<(Value, Value)>, refuse_duplicates: bool) -> Result<Arc<Object>, String> {
+    if !refuse_duplicates {
+        return Ok(Arc::new(Object::from_named(members)));
+    }
+    let count = members.len();
     let mut names: Vec<Value> = members.iter().map(|m| m.0.clone()).collect();
     let object = Object::from_named(members);
     if object.len() < count {
@@ -427,7 +469,7 @@ fn object(members: Vec<(Value, Value)>, refuse_duplicates: bool) -> Result<Objec
             twice.map(crate::value_text::text).unwrap_or_default()
         ));
     }
-    Ok(object)
+    Ok(Arc::new(object))
 }
 
 /// Compact JSON as OPA's `json.marshal` writes it: sets as arrays, keys of any type as their JSON text, keys sorted as

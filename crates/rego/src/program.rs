@@ -4,7 +4,7 @@ use crate::ast;
 use crate::builtins::Capabilities;
 use crate::compile::Compiled;
 use crate::error::Error;
-use crate::exec::{Arena, Exec, Tracer};
+use crate::exec::{Arena, Exec, Tracer, UNBOUND};
 use crate::trace::{Trace, TraceOptions};
 use crate::value::Value;
 use std::any::Any;
@@ -273,21 +273,24 @@ impl Program {
     /// # Errors
     /// Conflicts, limits, and (strict mode) the first built-in error.
     pub fn eval(&self, entry: Entry, context: &Context<'_>) -> Result<Outcome, Error> {
-        let target = self.target(entry);
         let arena = Arena::default();
-        let mut exec = Exec::new(&self.plan, &arena, context);
-        let value = exec.target(&target);
+        let mut slots = UNBOUND;
+        let mut exec = Exec::new(&self.plan, &arena, &mut slots, context);
+        let value = match (entry.0 as usize).checked_sub(self.plan.queries.len()) {
+            Some(node) if node < self.plan.nodes.len() => exec.node(node as u32),
+            _ => exec.target(&self.target(entry)),
+        };
         let value = value.map_err(|e| *e)?;
-        if let Some(value) = &value {
+        if let Some(value) = value {
             exec.outcome(value)?;
         }
-        if let Some(failure) = exec.take_failure() {
-            return Err(failure);
+        match exec.take_failure() {
+            None => Ok(Outcome {
+                value: value.cloned(),
+                prints: exec.prints(),
+            }),
+            Some(failure) => Err(failure),
         }
-        Ok(Outcome {
-            value,
-            prints: std::mem::take(&mut exec.prints),
-        })
     }
 
     /// As [`Program::eval`], with what a program compiled for tracing (see [`CompileOptions::trace`]) tells on the way;
@@ -305,18 +308,19 @@ impl Program {
             Target::Path(path) => Some(&**path),
         };
         let arena = Arena::default();
-        let mut exec = Exec::new(&self.plan, &arena, context);
+        let mut slots = UNBOUND;
+        let mut exec = Exec::new(&self.plan, &arena, &mut slots, context);
         exec.tracer = Some(Box::new(Tracer::new(&self.plan, options, path)));
         let value = exec.target(&target);
         let result = value.map_err(|e| *e).and_then(|value| {
-            if let Some(value) = &value {
+            if let Some(value) = value {
                 exec.outcome(value)?;
             }
             match exec.take_failure() {
                 Some(failure) => Err(failure),
                 None => Ok(Outcome {
-                    value,
-                    prints: std::mem::take(&mut exec.prints),
+                    value: value.cloned(),
+                    prints: exec.prints(),
                 }),
             }
         });

@@ -47,15 +47,31 @@ pub(crate) fn same_text(a: &str, b: &str) -> bool {
     match a.len() {
         8..=16 => a.first_chunk::<8>() == b.first_chunk::<8>() && a.last_chunk::<8>() == b.last_chunk::<8>(),
         4..8 => a.first_chunk::<4>() == b.first_chunk::<4>() && a.last_chunk::<4>() == b.last_chunk::<4>(),
-        _ => a == b,
+        2..4 => a.first_chunk::<2>() == b.first_chunk::<2>() && a.last_chunk::<2>() == b.last_chunk::<2>(),
+        1 => a.first() == b.first(),
+        // Long ones are often shared.
+        _ => std::ptr::eq(a, b) || a == b,
     }
+}
+
+/// Whether a key comes before another: those that follow each other mostly differ in their first bytes.
+#[inline]
+fn comes_before(a: &str, b: &str) -> bool {
+    let near = a.bytes().zip(b.bytes()).take(4).find(|(a, b)| a != b);
+    near.map_or_else(|| a < b, |(a, b)| a < b)
 }
 
 /// One of 64 bits for a string key, by what is cheap to know of it.
 #[inline]
 fn mark(key: &str) -> u64 {
+    1 << bit(key)
+}
+
+/// Which bit is a key's.
+#[inline]
+fn bit(key: &str) -> u8 {
     let last = key.as_bytes().last().copied().unwrap_or_default();
-    1 << ((key.len().wrapping_mul(11) ^ usize::from(last)) & 63)
+    ((key.len() as u8).wrapping_mul(11) ^ last) & 63
 }
 
 /// The marks of all string keys.
@@ -71,10 +87,21 @@ pub struct Set {
 }
 
 /// Where a key was found in the last objects: most objects that one operation meets are alike. A guess, never more.
-#[derive(Debug, Default)]
-pub(crate) struct Hint(AtomicU32);
+#[derive(Debug)]
+pub(crate) struct Hint {
+    near: AtomicU32,
+    /// Which of an object's marks the key has, if it is a string.
+    bit: u8,
+}
 
 impl Hint {
+    pub(crate) fn of(key: &Value) -> Hint {
+        Hint {
+            near: AtomicU32::new(0),
+            bit: key.as_str().map_or(0, bit),
+        }
+    }
+
     /// The bits of the place; those above count changes.
     const PLACE: u32 = 0xffff;
     /// After so many changes the place stays: threads shall not fight for it.
@@ -83,7 +110,7 @@ impl Hint {
     fn note(&self, before: u32, at: usize) {
         let changes = before >> 16;
         if let (Ok(at), true) = (u16::try_from(at), changes < Self::CHANGES) {
-            self.0.store((changes + 1) << 16 | u32::from(at), Relaxed);
+            self.near.store((changes + 1) << 16 | u32::from(at), Relaxed);
         }
     }
 }
@@ -118,13 +145,38 @@ impl Object {
         fn name(e: &(Value, Value)) -> &str {
             e.0.as_str().unwrap_or("")
         }
-        if !entries.is_sorted_by(|a, b| name(a) < name(b)) {
+        let mut marks = 0;
+        let mut sorted = true;
+        let mut before = None;
+        for entry in &entries {
+            let name = name(entry);
+            marks |= mark(name);
+            sorted &= before.is_none_or(|before| comes_before(before, name));
+            before = Some(name);
+        }
+        if !sorted {
             entries.sort_by(|a, b| name(a).cmp(name(b)));
             if entries.windows(2).any(|w| matches!(w, [a, b] if name(a) == name(b))) {
                 return Object::from_entries(entries);
             }
         }
-        Object::of_sorted(entries)
+        Object { entries, marks }
+    }
+
+    /// The marks of keys that are all strings and stand in order, each once.
+    pub(crate) fn shape(keys: &[&Value]) -> Option<u64> {
+        let named = keys.iter().all(|k| matches!(k, Value::String(_)));
+        (named && keys.is_sorted_by(|a, b| a < b))
+            .then(|| keys.iter().filter_map(|k| k.as_str()).fold(0, |m, k| m | mark(k)))
+    }
+
+    /// From entries with the keys that [`Object::shape`] was given.
+    pub(crate) fn of_shape(entries: Vec<(Value, Value)>, marks: u64) -> Object {
+        debug_assert!(
+            entries.is_sorted_by(|a, b| a.0 < b.0),
+            "the keys are those of the shape"
+        );
+        Object { entries, marks }
     }
 
     /// The value at a key.
@@ -163,25 +215,27 @@ impl Object {
     }
 
     /// [`Object::get`] that looks first where the key was found before.
+    #[inline]
     pub(crate) fn get_near(&self, key: &Value, hint: &Hint) -> Option<&Value> {
         let Value::String(name) = key else {
             return self.get(key);
         };
+        if self.marks & (1 << (hint.bit & 63)) == 0 {
+            return None;
+        }
         let name = name.as_str();
-        let before = hint.0.load(Relaxed);
+        let before = hint.near.load(Relaxed);
         let near = (before & Hint::PLACE) as usize;
         if let Some((key, value)) = self.entries.get(near)
             && key.is_text(name)
         {
             return Some(value);
         }
-        if self.marks & mark(name) == 0 {
-            return None;
-        }
         self.get_nearby(name, hint, before, near)
     }
 
     /// Objects that are alike but for a field or two have the others a place or two away.
+    #[inline(never)]
     fn get_nearby(&self, name: &str, hint: &Hint, before: u32, near: usize) -> Option<&Value> {
         for at in [near + 1, near.wrapping_sub(1), near + 2, near.wrapping_sub(2)] {
             if let Some((key, value)) = self.entries.get(at)
@@ -247,8 +301,16 @@ impl Set {
     /// From items in any order; of equal items the first one stays.
     pub fn from_items(mut items: Vec<Value>) -> Set {
         if !items.is_sorted_by(|a, b| a < b) {
-            items.sort();
-            items.dedup();
+            // Equal items end beside each other, so they are compared on the way.
+            let mut twice = false;
+            items.sort_by(|a, b| {
+                let order = a.cmp(b);
+                twice |= order == Ordering::Equal;
+                order
+            });
+            if twice {
+                items.dedup();
+            }
         }
         Set { items }
     }
@@ -441,9 +503,7 @@ impl PartialEq for Value {
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Number(a), Value::Number(b)) => a == b,
-            (Value::String(a), Value::String(b)) if a.len() <= 16 => same_text(a, b),
-            // Long ones are shared, which their own comparison sees.
-            (Value::String(a), Value::String(b)) => a == b,
+            (Value::String(a), Value::String(b)) => same_text(a, b),
             (Value::Array(a), Value::Array(b)) => Arc::ptr_eq(a, b) || a == b,
             (Value::Object(a), Value::Object(b)) => Arc::ptr_eq(a, b) || a.entries == b.entries,
             (Value::Set(a), Value::Set(b)) => Arc::ptr_eq(a, b) || a.items == b.items,

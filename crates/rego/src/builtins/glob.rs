@@ -72,7 +72,8 @@ fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
         other => return Err(must_be_one_of(2, &["array", "null"], other.unwrap_or(&&Value::Null))),
     };
     let text = string(args, 3)?;
-    let mut key: String = pattern.to_string();
+    let mut key = String::with_capacity(pattern.len() + 8);
+    key.push_str(pattern);
     key.push('\0');
     key.extend(&separators);
     let glob = host
@@ -127,11 +128,23 @@ impl Glob {
     }
 
     fn matches(&self, host: &mut dyn Host, text: &str) -> Result<bool, Failure> {
+        // What the pattern begins with has to stand there as it is.
+        let mut chars = text.chars();
+        let mut start = 0;
+        while let Some(Step::Char(want)) = self.steps.get(start) {
+            if chars.next() != Some(*want) {
+                return Ok(false);
+            }
+            start += 1;
+        }
+        if matches!(self.steps.get(start..), Some([Step::Super])) {
+            return Ok(true);
+        }
         let places = self.steps.len() + 1;
         let (mut active, mut next, mut todo) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = vec![false; places];
-        self.reach(0, &mut active, &mut seen, &mut todo);
-        for c in text.chars() {
+        self.reach(start, &mut active, &mut seen, &mut todo);
+        for c in chars {
             if active.is_empty() {
                 return Ok(false);
             }

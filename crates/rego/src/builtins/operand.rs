@@ -166,23 +166,34 @@ pub(crate) fn charge_text(host: &mut dyn Host, value: &Value, times: usize) -> R
 const CHUNK: usize = 16 << 10;
 
 /// Takes a value's text out of the room; false when there is not enough.
+#[inline]
 fn fits(value: &Value, room: &mut usize) -> bool {
     let own = match value {
+        Value::Null | Value::Bool(_) => 0,
         Value::String(s) => s.len(),
         Value::Number(Number::Text(d)) => d.text().len(),
         Value::Number(Number::Int(_)) => 12,
-        _ => 0,
+        Value::Array(_) | Value::Object(_) | Value::Set(_) => return all_fit(value, room),
     };
-    let Some(left) = room.checked_sub(own + 8) else {
-        return false;
-    };
-    *room = left;
-    match value {
-        Value::Array(items) => items.iter().all(|v| fits(v, room)),
-        Value::Set(items) => items.iter().all(|v| fits(v, room)),
-        Value::Object(o) => o.iter().all(|(k, v)| fits(k, room) && fits(v, room)),
-        _ => true,
-    }
+    take(room, own + 8)
+}
+
+#[inline]
+fn take(room: &mut usize, size: usize) -> bool {
+    let left = room.checked_sub(size);
+    *room = left.unwrap_or(0);
+    left.is_some()
+}
+
+#[inline(never)]
+fn all_fit(value: &Value, room: &mut usize) -> bool {
+    take(room, 8)
+        && match value {
+            Value::Array(items) => items.iter().all(|v| fits(v, room)),
+            Value::Set(items) => items.iter().all(|v| fits(v, room)),
+            Value::Object(o) => o.iter().all(|(k, v)| fits(k, room) && fits(v, room)),
+            _ => true,
+        }
 }
 
 fn charge_part(host: &mut dyn Host, value: &Value, times: usize, pending: &mut usize) -> Result<(), Failure> {

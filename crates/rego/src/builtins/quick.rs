@@ -256,22 +256,23 @@ fn units_parse<'a>(args: &[&'a Value]) -> Short<'a> {
     if text.len() > LONG {
         return Short::No;
     }
-    let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    let Some((digits, unit)) = text.split_at_checked(end) else {
-        return Short::No;
+    let (whole, rest) = leading_digits(text);
+    let (fraction, unit) = match rest.strip_prefix('.') {
+        Some(rest) => leading_digits(rest),
+        None => ("0", rest),
     };
-    if digits.len() > 12 {
+    let fits = |digits: &str, most: usize| (1..=most).contains(&digits.len());
+    if !fits(whole, 12) || !fits(fraction, 6) {
         return Short::No;
     }
-    let Ok(n) = digits.parse::<i64>() else {
-        return Short::No;
-    };
+    let fraction = if rest.starts_with('.') { fraction } else { "" };
+    let number = |digits: &str| digits.bytes().fold(0u64, |n, b| n * 10 + u64::from(b - b'0'));
+    let mut places = fraction.len();
     let factor = match unit {
         "" => 1,
-        // Ten decimals, as all that is no integer.
-        "m" if (1..1_000_000).contains(&n) => {
-            let text = format!("{}.{:03}0000000", n / 1000, n % 1000);
-            return Short::Made(Value::Number(crate::Number::from_valid(&text)));
+        "m" if places == 0 && number(whole) < 1_000_000 => {
+            places = 3;
+            1
         }
         "k" => 1_000,
         "M" => 1_000_000,
@@ -281,5 +282,51 @@ fn units_parse<'a>(args: &[&'a Value]) -> Short<'a> {
         "Gi" => 1 << 30,
         _ => return Short::No,
     };
-    n.checked_mul(factor).map_or(Short::No, Short::Int)
+    // At most 18 digits, in as many decimals as there are places.
+    let scale = 10u64.pow(places as u32);
+    let digits = if fraction.is_empty() {
+        number(whole)
+    } else {
+        number(whole) * scale + number(fraction)
+    };
+    let Some(amount) = digits.checked_mul(factor) else {
+        return Short::No;
+    };
+    match i64::try_from(amount / scale) {
+        Ok(n) if fraction.is_empty() && places == 0 => Short::Int(n),
+        Ok(n) if amount % scale == 0 && unit != "m" => Short::Int(n),
+        Ok(_) if amount > 0 => Short::Made(Value::Number(decimals(amount, places))),
+        _ => Short::No,
+    }
+}
+
+fn leading_digits(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// An amount with so many of its digits behind the point, as all that is no integer: in ten decimals.
+fn decimals(amount: u64, places: usize) -> crate::Number {
+    const DECIMALS: usize = 10;
+    let mut text = [b'0'; 32];
+    let point = text.len() - DECIMALS - 1;
+    let mut left = amount;
+    let behind = (point + 1..=point + places).rev();
+    let before = (0..point).rev();
+    let mut start = point - 1;
+    for at in behind.chain(before) {
+        if left == 0 && at < point {
+            break;
+        }
+        if let Some(digit) = text.get_mut(at) {
+            *digit = b'0' + (left % 10) as u8;
+        }
+        left /= 10;
+        start = start.min(at);
+    }
+    if let Some(dot) = text.get_mut(point) {
+        *dot = b'.';
+    }
+    let text = text.get(start..).and_then(|t| std::str::from_utf8(t).ok());
+    crate::Number::from_valid(text.unwrap_or("0"))
 }

@@ -3,7 +3,7 @@
 use super::document::Chosen;
 use super::frame::{CallKey, Mock};
 use super::sink::Sink;
-use super::{Exec, Res};
+use super::{Exec, Flow, Res};
 use crate::builtins::operand::charge_text;
 use crate::builtins::{Builtin, Failure, Host, Quick, Short};
 use crate::error::{Code, Error};
@@ -52,17 +52,19 @@ impl<'a> Exec<'a> {
             &many
         };
         let before = std::mem::replace(&mut self.place, loc);
-        let mock = if mockable { self.frame().mock(callee) } else { None };
+        let mock = if mockable { self.frame.mock(callee) } else { None };
         let answer = match mock {
             None => self.apply(callee, operands),
             Some(Mock::Value(value)) => Ok(Some(value)),
             Some(Mock::Call(other)) => {
                 // A replacing function sees the real ones.
-                let mut frame = self.frame().fresh();
-                frame.mocks.clear();
-                self.frames.push(frame);
+                let mut frame = self.frame.fresh();
+                frame.changes().mocks.clear();
+                let outer = std::mem::replace(&mut self.frame, frame);
+                self.changed += 1;
                 let answer = self.apply(other, operands);
-                self.frames.pop();
+                self.changed -= 1;
+                self.frame = outer;
                 answer
             }
         };
@@ -86,9 +88,9 @@ impl<'a> Exec<'a> {
             Err(Failure::Type(message)) => (Code::EvalType, message),
             Err(Failure::Builtin(message)) => (Code::Builtin, message),
         };
-        if self.context.strict_builtin_errors && self.failure.is_none() {
+        if self.context.strict_builtin_errors && self.rare().failure.is_none() {
             let loc = self.loc(self.place);
-            self.failure = Some(Error::new(code, &loc, format!("{}: {message}", builtin.name)));
+            self.rare().failure = Some(Error::new(code, &loc, format!("{}: {message}", builtin.name)));
         }
         Ok(None)
     }
@@ -100,14 +102,14 @@ impl<'a> Exec<'a> {
         };
         let key = doc.memo.then(|| CallKey::of(id, operands));
         if let Some(key) = key
-            && let Some(known) = self.frame().functions.get(key, operands)
+            && let Some(known) = self.frame.answers().functions.get(key, operands)
         {
             return Ok(known);
         }
         let mut sink = Sink::value(true);
         let chosen = self.choose(&doc.select, operands);
         for def in Chosen::of(&doc.defs, chosen) {
-            if self.define(def, operands, &mut sink)? == super::Flow::Stop {
+            if self.define(def, operands, &mut sink)? == Flow::Stop {
                 break;
             }
         }
@@ -119,67 +121,58 @@ impl<'a> Exec<'a> {
         }
         if let Some(key) = key {
             self.account(64)?;
-            self.frame_mut().functions.insert(key, operands, answer);
+            self.frame.answers().functions.insert(key, operands, answer);
         }
         Ok(answer)
     }
 
     /// Runs one definition for a sink; for single values the `else` chain until one has a value.
-    pub(super) fn define(&mut self, def: &'a Def, args: &[&'a Value], sink: &mut Sink<'a>) -> Res<super::Flow> {
-        let (base, len) = (self.base, self.slots.len());
-        let mut flow = super::Flow::Next;
-        self.base = len;
-        let needed = (def.slots as usize).max(args.len());
-        for block in &def.chain {
-            self.slots.truncate(len);
-            self.slots.extend(args.iter().map(|a| Some(*a)));
-            self.slots.resize(len + needed, None);
-            // A value that another definition gave must not end this one's chain, so it gets a sink of its own.
-            if let Sink::Value { found, function } = sink {
-                let mut own = Sink::value(*function);
-                let result = self.run(block, 0, &mut own);
-                let own = own.single();
-                match result {
-                    Ok(f) => flow = f,
-                    Err(mut e) => {
-                        self.base = base;
-                        self.slots.truncate(len);
-                        if e.code == Code::Conflict && e.loc.row == 0 {
-                            e.loc = def.loc.clone();
-                        }
-                        return Err(e);
-                    }
-                }
-                if let Some(value) = own {
-                    match *found {
-                        Some(before) if *before != *value => {
-                            self.base = base;
-                            self.slots.truncate(len);
-                            let message = if *function {
-                                "functions must not produce multiple outputs for same inputs"
-                            } else {
-                                "complete rules must not produce multiple outputs"
-                            };
-                            return Err(Box::new(Error::new(Code::Conflict, &def.loc, message)));
-                        }
-                        _ => *found = Some(value),
-                    }
-                    break;
-                }
-            } else {
-                let result = self.run(block, 0, sink);
-                match result {
-                    Ok(f) => flow = f,
-                    Err(e) => {
-                        self.base = base;
-                        self.slots.truncate(len);
-                        return Err(e);
-                    }
-                }
-            }
+    pub(super) fn define(&mut self, def: &'a Def, args: &[&'a Value], sink: &mut Sink<'a>) -> Res<Flow> {
+        let (base, top) = (self.base, self.top);
+        self.base = top;
+        self.top = top + (def.slots as usize).max(args.len());
+        if self.top > self.slots.len() {
+            self.grow();
         }
+        let flow = self.chain(def, args, sink);
         self.base = base;
-        self.slots.truncate(len);
+        self.top = top;
+        flow
+    }
+
+    fn chain(&mut self, def: &'a Def, args: &[&'a Value], sink: &mut Sink<'a>) -> Res<Flow> {
+        let mut flow = Flow::Next;
+        for block in &def.chain {
+            if let Some(own) = self.slots.get_mut(self.base..self.top) {
+                own.fill(None);
+                own.iter_mut().zip(args).for_each(|(slot, arg)| *slot = Some(arg));
+            }
+            // A value that another definition gave must not end this one's chain, so it gets a sink of its own.
+            let Sink::Value { found, function } = sink else {
+                flow = self.run(block, 0, sink)?;
+                continue;
+            };
+            let mut own = Sink::value(*function);
+            flow = self.run(block, 0, &mut own).map_err(|mut e| {
+                if e.code == Code::Conflict && e.loc.row == 0 {
+                    e.loc = def.loc.clone();
+                }
+                e
+            })?;
+            let Some(value) = own.single() else { continue };
+            if let Some(before) = *found
+                && *before != *value
+            {
+                let message = if *function {
+                    "functions must not produce multiple outputs for same inputs"
+                } else {
+                    "complete rules must not produce multiple outputs"
+                };
+                return Err(Box::new(Error::new(Code::Conflict, &def.loc, message)));
+            }
+            *found = Some(value);
+            break;
+        }
         Ok(flow)
     }
 

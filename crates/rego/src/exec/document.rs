@@ -59,14 +59,14 @@ impl<'a> Exec<'a> {
             }
             match here.child(key) {
                 Some(child) => node = child,
-                None => return Ok(path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))),
+                None => return Ok(path.iter().try_fold(self.frame.data, |v, k| v.lookup(k))),
             }
         }
         self.node(node)
     }
 
     /// The document at a node of the tree.
-    pub(super) fn node(&mut self, node: NodeId) -> Res<Option<&'a Value>> {
+    pub(crate) fn node(&mut self, node: NodeId) -> Res<Option<&'a Value>> {
         match self.plan.nodes.get(node as usize).and_then(|n| n.doc) {
             Some(doc) if !self.is_function(doc) => self.doc(doc),
             Some(_) => Ok(None),
@@ -77,28 +77,16 @@ impl<'a> Exec<'a> {
     /// The value of a document made by rules; `None` when undefined.
     #[inline(never)]
     pub(super) fn doc(&mut self, id: DocId) -> Res<Option<&'a Value>> {
-        match self.frame().memo(id) {
+        match self.frame.memo(id) {
             Memo::Known(value) => return Ok(value),
-            Memo::Busy => {
-                let path = self
-                    .plan
-                    .docs
-                    .get(id as usize)
-                    .map(|d| d.path.clone())
-                    .unwrap_or_default();
-                let steps: Vec<String> = path.iter().map(crate::value_text::text).collect();
-                let message = format!("rule data[{}] is recursive", steps.join("]["));
-                return Err(self.error(Code::Recursion, message));
-            }
+            Memo::Busy => return Err(self.recursive(id)),
             Memo::Unknown => {}
         }
         let plan = self.plan;
         let Some(doc) = plan.docs.get(id as usize) else {
             return Ok(None);
         };
-        if !self.frame().replaced.is_empty()
-            && let Some(value) = self.frame().replacement(&doc.path)
-        {
+        if let Some(value) = self.frame.replacement(&doc.path) {
             return Ok(value);
         }
         self.step()?;
@@ -126,24 +114,32 @@ impl<'a> Exec<'a> {
                 let mut sink = partial(kind);
                 let chosen = self.choose(&doc.select, &[]);
                 for def in Chosen::of(&doc.defs, chosen) {
-                    if let Err(mut e) = self.define(def, &[], &mut sink) {
-                        if e.code == Code::Conflict && e.loc.row == 0 {
-                            e.loc = def.loc.clone();
-                        }
-                        return Err(e);
-                    }
+                    self.define(def, &[], &mut sink).map_err(|e| placed(e, &def.loc))?;
                 }
-                let place = doc.defs.first().map(|d| d.loc.clone()).unwrap_or_default();
-                self.gathered(sink).map_err(|e| placed(e, &place))?
+                let first = doc.defs.first().map(|d| &d.loc);
+                let place = |e| match first {
+                    Some(loc) => placed(e, loc),
+                    None => e,
+                };
+                self.gathered(sink).map_err(place)?
             }
         };
         self.remember(id, Memo::Known(value));
         Ok(value)
     }
 
+    #[cold]
+    fn recursive(&self, id: DocId) -> Box<Error> {
+        let doc = self.plan.docs.get(id as usize);
+        let steps: Vec<String> = doc.iter().flat_map(|d| &d.path).map(crate::value_text::text).collect();
+        let message = format!("rule data[{}] is recursive", steps.join("]["));
+        self.error(Code::Recursion, message)
+    }
+
+    #[inline]
     fn remember(&mut self, id: DocId, memo: Memo<'a>) {
         let count = self.plan.docs.len();
-        self.frame_mut().remember(id, memo, count);
+        self.frame.remember(id, memo, count);
     }
 
     /// The part of a partial document that fits what is known of its keys.
@@ -156,19 +152,17 @@ impl<'a> Exec<'a> {
         let Some(doc) = plan.docs.get(view.doc as usize) else {
             return Ok(None);
         };
-        if let Memo::Known(value) = self.frame().memo(view.doc) {
+        if let Memo::Known(value) = self.frame.memo(view.doc) {
             return Ok(value);
         }
-        if !self.frame().replaced.is_empty()
-            && let Some(value) = self.frame().replacement(&doc.path)
-        {
+        if let Some(value) = self.frame.replacement(&doc.path) {
             return Ok(value);
         }
         self.step()?;
         let args: SmallVec<[&'a Value; 4]> = args.iter().map(|a| self.get(*a)).collect();
         let key = view.ground.then(|| CallKey::of(id, &args));
         if let Some(key) = key
-            && let Some(known) = self.frame().parts.get(key, &args)
+            && let Some(known) = self.frame.answers().parts.get(key, &args)
         {
             return Ok(known);
         }
@@ -180,7 +174,7 @@ impl<'a> Exec<'a> {
         let value = self.gathered(sink)?;
         if let Some(key) = key {
             self.account(64)?;
-            self.frame_mut().parts.insert(key, &args, value);
+            self.frame.answers().parts.insert(key, &args, value);
         }
         Ok(value)
     }
@@ -190,7 +184,7 @@ impl<'a> Exec<'a> {
         let select = select.as_ref()?;
         let start = match select.place.root {
             Root::Argument(i) => args.get(i as usize).copied(),
-            Root::Input => self.frame().input,
+            Root::Input => self.frame.input,
         };
         let value = start.and_then(|v| select.place.keys.iter().try_fold(v, |v, k| v.lookup(k)));
         Some(value.and_then(|v| select.by.get(v)).unwrap_or(&select.others))
@@ -203,12 +197,10 @@ impl<'a> Exec<'a> {
         let Some(node) = plan.nodes.get(id as usize) else {
             return Ok(None);
         };
-        if !self.frame().replaced.is_empty()
-            && let Some(value) = self.frame().replacement(&node.path)
-        {
+        if let Some(value) = self.frame.replacement(&node.path) {
             return Ok(value);
         }
-        let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
+        let base = node.path.iter().try_fold(self.frame.data, |v, k| v.lookup(k));
         let made = self.made_by_rules(id)?;
         let value = match base {
             Some(base) => merge(base, made),
@@ -232,7 +224,7 @@ impl<'a> Exec<'a> {
                 None => match plan
                     .nodes
                     .get(*child as usize)
-                    .and_then(|n| self.frame().replacement(&n.path))
+                    .and_then(|n| self.frame.replacement(&n.path))
                 {
                     Some(value) => value.cloned(),
                     None => Some(self.made_by_rules(*child)?),
@@ -309,7 +301,7 @@ impl<'a> Exec<'a> {
         let Some(node) = plan.nodes.get(id as usize) else {
             return Ok(None);
         };
-        if let Some(value) = self.frame().replacement(&node.path) {
+        if let Some(value) = self.frame.replacement(&node.path) {
             return Ok(value.map(At::Value));
         }
         let value = match node.doc {
@@ -330,7 +322,7 @@ impl<'a> Exec<'a> {
                 if let Some(child) = node.child(key) {
                     return Some(At::Node(child));
                 }
-                let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k))?;
+                let base = node.path.iter().try_fold(self.frame.data, |v, k| v.lookup(k))?;
                 base_step(base, key).map(At::Base)
             }
         }
@@ -355,7 +347,7 @@ impl<'a> Exec<'a> {
                     return Ok(Vec::new());
                 };
                 // As OPA: base documents first, then what rules make; a key of both comes twice.
-                let base = node.path.iter().try_fold(self.frame().data, |v, k| v.lookup(k));
+                let base = node.path.iter().try_fold(self.frame.data, |v, k| v.lookup(k));
                 let mut keys = match base {
                     Some(base) => self.keys(At::Value(base))?,
                     None => Vec::new(),

@@ -7,8 +7,10 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// So many documents are made room for at once.
-const FEW: usize = 32;
+/// So many documents are remembered without an allocation.
+const FEW: usize = 8;
+/// When there are more, room is made for so many at once.
+const MANY: usize = 64;
 
 /// What is remembered of a document.
 #[derive(Clone, Copy, Debug)]
@@ -111,10 +113,26 @@ pub(super) struct Frame<'a> {
     pub(super) input: Option<&'a Value>,
     /// Base documents, replacements put in.
     pub(super) data: &'a Value,
+    /// What `with` has changed.
+    pub(super) changes: Option<Box<Changes<'a>>>,
+    /// The first documents.
+    few: [Memo<'a>; FEW],
+    /// Those after them.
+    more: Vec<Memo<'a>>,
+    answers: Option<Box<Answers<'a>>>,
+}
+
+/// What is replaced.
+#[derive(Clone, Default)]
+pub(super) struct Changes<'a> {
     /// Paths below `data` that are replaced, virtual documents included; the last one counts.
     pub(super) replaced: Vec<(&'a [Value], &'a Value)>,
     pub(super) mocks: Vec<(Callee, Mock<'a>)>,
-    docs: Vec<Memo<'a>>,
+}
+
+/// What calls and parts of documents gave.
+#[derive(Default)]
+pub(super) struct Answers<'a> {
     pub(super) functions: Calls<'a>,
     pub(super) parts: Calls<'a>,
 }
@@ -124,48 +142,77 @@ impl<'a> Frame<'a> {
         Frame {
             input,
             data,
-            replaced: Vec::new(),
-            mocks: Vec::new(),
-            docs: Vec::new(),
-            functions: Calls::default(),
-            parts: Calls::default(),
+            changes: None,
+            few: [Memo::Unknown; FEW],
+            more: Vec::new(),
+            answers: None,
         }
     }
 
     /// The same documents, nothing remembered.
     pub(super) fn fresh(&self) -> Frame<'a> {
         Frame {
-            replaced: self.replaced.clone(),
-            mocks: self.mocks.clone(),
+            changes: self.changes.clone(),
             ..Frame::new(self.input, self.data)
         }
     }
 
+    #[inline]
     pub(super) fn memo(&self, doc: DocId) -> Memo<'a> {
-        self.docs.get(doc as usize).copied().unwrap_or(Memo::Unknown)
+        let at = doc as usize;
+        let place = match at.checked_sub(FEW) {
+            None => self.few.get(at),
+            Some(at) => self.more.get(at),
+        };
+        place.copied().unwrap_or(Memo::Unknown)
     }
 
     /// `count`: how many documents there are.
+    #[inline]
     pub(super) fn remember(&mut self, doc: DocId, memo: Memo<'a>, count: usize) {
         let at = doc as usize;
-        if self.docs.len() <= at {
-            self.docs.resize((at + 1).max(count.min(FEW)), Memo::Unknown);
-        }
-        if let Some(place) = self.docs.get_mut(at) {
+        let place = match at.checked_sub(FEW) {
+            None => self.few.get_mut(at),
+            Some(at) => {
+                if self.more.len() <= at {
+                    self.more
+                        .resize((at + 1).max(count.min(MANY).saturating_sub(FEW)), Memo::Unknown);
+                }
+                self.more.get_mut(at)
+            }
+        };
+        if let Some(place) = place {
             *place = memo;
         }
     }
 
     /// What replaces a document, when a replacement covers its path: the value there, or nothing.
+    #[inline]
     pub(super) fn replacement(&self, path: &[Value]) -> Option<Option<&'a Value>> {
-        self.replaced.iter().rev().find_map(|(at, value)| {
+        self.changes.as_ref()?.replaced.iter().rev().find_map(|(at, value)| {
             let rest = path.strip_prefix(*at)?;
             Some(rest.iter().try_fold(*value, |v, k| v.lookup(k)))
         })
     }
 
+    /// What calls gave so far, made when first asked for.
+    pub(super) fn answers(&mut self) -> &mut Answers<'a> {
+        self.answers.get_or_insert_default()
+    }
+
+    /// What is to be changed, made when first asked for.
+    pub(super) fn changes(&mut self) -> &mut Changes<'a> {
+        self.changes.get_or_insert_default()
+    }
+
     pub(super) fn mock(&self, callee: Callee) -> Option<Mock<'a>> {
-        self.mocks.iter().rev().find(|(c, _)| same(*c, callee)).map(|(_, m)| *m)
+        self.changes
+            .as_ref()?
+            .mocks
+            .iter()
+            .rev()
+            .find(|(c, _)| same(*c, callee))
+            .map(|(_, m)| *m)
     }
 }
 

@@ -8,7 +8,16 @@ use crate::value::Value;
 
 impl Exec<'_> {
     /// What goes out is written out: shared parts count as often as they stand there.
+    #[inline]
     pub(crate) fn outcome(&mut self, value: &Value) -> Result<(), Error> {
+        // Most evaluations find nothing.
+        if matches!(value, Value::Set(s) if s.is_empty()) {
+            return Ok(());
+        }
+        self.written(value)
+    }
+
+    fn written(&mut self, value: &Value) -> Result<(), Error> {
         self.made = 0;
         charge_text(self, value, 1).map_err(|failure| match failure {
             Failure::Halt(error) => error,
@@ -44,7 +53,7 @@ impl Host for Exec<'_> {
     fn print(&mut self, text: &str) {
         let loc = self.loc(self.place);
         let file = loc.file.as_deref().unwrap_or_default();
-        self.prints.push(format!("{file}:{}: {text}", loc.row));
+        self.rare().prints.push(format!("{file}:{}: {text}", loc.row));
     }
 
     fn cache(&self) -> &Cache {

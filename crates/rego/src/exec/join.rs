@@ -18,7 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 type Row = SmallVec<[u32; 4]>;
 
 /// Elements by the value they are looked for by.
-pub(crate) type Index = FxHashMap<Value, Vec<Row>>;
+pub(crate) type Index = FxHashMap<Value, SmallVec<[Row; 1]>>;
 
 /// Collections with fewer elements are looped over.
 const LEAST: usize = 8;
@@ -63,7 +63,7 @@ impl<'a> Exec<'a> {
         if len < LEAST && !join.kept || self.context.strict_builtin_errors {
             return Ok(None);
         }
-        let index = if join.kept && self.frames.is_empty() {
+        let index = if join.kept && self.changed == 0 {
             self.kept_index(id, join, collection, place)?
         } else {
             self.local_index(id, join, collection, place)?
@@ -71,8 +71,8 @@ impl<'a> Exec<'a> {
         let Some(index) = index else { return Ok(None) };
         let start = match key.from {
             Source::At(operand) => Some(self.get(operand)),
-            Source::Input => self.frame().input,
-            Source::Data => Some(self.frame().data),
+            Source::Input => self.frame.input,
+            Source::Data => Some(self.frame.data),
         };
         // Without a value to compare with, the comparison would never be reached.
         let Some(wanted) = start.and_then(|v| key.keys.iter().try_fold(v, |v, k| v.lookup(k))) else {
@@ -146,10 +146,11 @@ impl<'a> Exec<'a> {
 
     fn local_index(&mut self, id: u32, join: &Join, collection: &'a Value, at: usize) -> Res<Option<Arc<Index>>> {
         let count = self.plan.joins.len();
-        if self.joins.is_empty() {
-            self.joins.resize(count, Local::default());
+        let joins = &mut self.rare().joins;
+        if joins.is_empty() {
+            joins.resize(count, Local::default());
         }
-        let Some(local) = self.joins.get_mut(id as usize) else {
+        let Some(local) = joins.get_mut(id as usize) else {
             return Ok(None);
         };
         if local.collection != at {
@@ -164,7 +165,7 @@ impl<'a> Exec<'a> {
             return Ok(local.index.clone());
         }
         let index = Arc::new(self.index_of(join, collection)?);
-        if let Some(local) = self.joins.get_mut(id as usize) {
+        if let Some(local) = self.rare().joins.get_mut(id as usize) {
             local.index = Some(index.clone());
         }
         Ok(Some(index))

@@ -21,11 +21,12 @@ use crate::ast::Loc;
 use crate::error::{Code, Error};
 use crate::plan::{Block, Compare, Hints, Op, Operand, Plan, Slot, Source};
 use crate::program::{Context, Target};
-use crate::value::Value;
+use crate::value::{Object, Value};
 use frame::Frame;
 use sink::Sink;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 pub(crate) use join::Kept;
 pub(crate) use trace::Tracer;
@@ -47,18 +48,26 @@ const CLOCK_STEPS: u32 = 512;
 
 static NULL: Value = Value::Null;
 
-/// Where made values live; takes room when the first is made.
+/// Where made values live, and slots beyond the first; takes room when the first is made.
 #[derive(Default)]
-pub(crate) struct Arena(OnceCell<typed_arena::Arena<Value>>);
+pub(crate) struct Arena<'a> {
+    values: OnceCell<typed_arena::Arena<Value>>,
+    slots: OnceCell<typed_arena::Arena<Option<&'a Value>>>,
+}
 
 /// Values for which the arena makes room at first.
 const ROOM: usize = 32;
-/// Slots for which room is made at first.
-const SLOTS: usize = 64;
 
-impl Arena {
+/// The first slots, on the caller's stack.
+pub(crate) type Slots<'a> = [Option<&'a Value>; 64];
+
+/// No slot is bound.
+pub(crate) const UNBOUND: Slots<'static> = [None; 64];
+
+impl Arena<'_> {
+    #[inline]
     fn alloc(&self, value: Value) -> &Value {
-        self.0
+        self.values
             .get_or_init(|| typed_arena::Arena::with_capacity(ROOM))
             .alloc(value)
     }
@@ -67,58 +76,92 @@ impl Arena {
 /// One evaluation.
 pub(crate) struct Exec<'a> {
     plan: &'a Plan,
-    arena: &'a Arena,
+    arena: &'a Arena<'a>,
     context: &'a Context<'a>,
     /// Slots of all active bodies, one after the other.
-    slots: Vec<Option<&'a Value>>,
+    slots: &'a mut [Option<&'a Value>],
     /// Where the slots of the running body begin.
     base: usize,
-    /// Documents as the caller gave them.
-    outermost: Frame<'a>,
-    /// Documents as they are now, one for each active `with`.
-    frames: Vec<Frame<'a>>,
-    /// Where built-ins write text before it is a value.
-    text: String,
-    /// Indexes of this evaluation, by join.
-    joins: Vec<join::Local>,
+    /// Where they end.
+    top: usize,
+    /// Documents as they are now.
+    frame: Frame<'a>,
+    /// How many replacements are active.
+    changed: u32,
     depth: u32,
     steps: u32,
-    /// Bytes made so far, roughly.
-    made: usize,
-    /// The first error of a built-in, in strict mode.
-    failure: Option<Error>,
     /// A slot was read before it was bound: a fault of the planner, told at the end.
     unbound: bool,
     /// The place of the running call, for `print` and errors.
     place: u32,
-    /// Lines printed.
-    pub(crate) prints: Vec<String>,
+    /// Bytes made so far, roughly.
+    made: usize,
+    /// Where built-ins write text before it is a value.
+    text: String,
+    /// What most evaluations have none of.
+    rare: Option<Box<Rare>>,
     /// Who is told of points; only programs compiled for tracing have any.
     pub(crate) tracer: Option<Box<Tracer<'a>>>,
 }
 
+/// What most evaluations have none of.
+#[derive(Default)]
+struct Rare {
+    /// Indexes of this evaluation, by join.
+    joins: Vec<join::Local>,
+    /// The first error of a built-in, in strict mode.
+    failure: Option<Error>,
+    /// Lines printed.
+    prints: Vec<String>,
+}
+
 impl<'a> Exec<'a> {
-    pub(crate) fn new(plan: &'a Plan, arena: &'a Arena, context: &'a Context<'a>) -> Exec<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        arena: &'a Arena<'a>,
+        slots: &'a mut Slots<'a>,
+        context: &'a Context<'a>,
+    ) -> Exec<'a> {
         Exec {
             plan,
             arena,
             context,
-            slots: Vec::with_capacity(SLOTS),
+            slots,
             base: 0,
-            outermost: Frame::new(context.input, context.data),
-            frames: Vec::new(),
-            text: String::new(),
-            joins: Vec::new(),
+            top: 0,
+            frame: Frame::new(context.input, context.data),
+            changed: 0,
             depth: 0,
             // The first step looks at the clock: a deadline may have passed already.
             steps: CLOCK_STEPS - 1,
-            made: 0,
-            failure: None,
             unbound: false,
             place: u32::MAX,
-            prints: Vec::new(),
+            made: 0,
+            text: String::new(),
+            rare: None,
             tracer: None,
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Makes room for the slots up to [`Exec::top`].
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.top.max(2 * self.slots.len());
+        let room = self.arena.slots.get_or_init(|| typed_arena::Arena::with_capacity(len));
+        let before = self.slots.iter().copied();
+        self.slots = room.alloc_extend(before.chain(std::iter::repeat(None)).take(len));
+    }
+
+    /// Lines that were printed.
+    pub(crate) fn prints(&mut self) -> Vec<String> {
+        self.rare
+            .as_mut()
+            .map(|r| std::mem::take(&mut r.prints))
+            .unwrap_or_default()
     }
 
     /// The first built-in error of strict mode, or a fault that must not pass for an answer.
@@ -130,15 +173,15 @@ impl<'a> Exec<'a> {
                 "a variable was read before it was bound",
             ));
         }
-        self.failure.take()
+        self.rare.as_mut()?.failure.take()
     }
 
     /// The value of an entry.
-    pub(crate) fn target(&mut self, target: &Target) -> Res<Option<Value>> {
+    pub(crate) fn target(&mut self, target: &Target) -> Res<Option<&'a Value>> {
         match target {
-            Target::Query(id) => self.query(*id),
-            Target::Node(id) => self.node(*id).map(|v| v.cloned()),
-            Target::Path(path) => self.document(path).map(|v| v.cloned()),
+            Target::Query(id) => Ok(self.query(*id)?.map(|value| self.arena.alloc(value))),
+            Target::Node(id) => self.node(*id),
+            Target::Path(path) => self.document(path),
         }
     }
 
@@ -148,8 +191,10 @@ impl<'a> Exec<'a> {
         let Some(query) = plan.queries.get(id as usize) else {
             return Ok(None);
         };
-        self.slots.clear();
-        self.slots.resize(query.slots as usize, None);
+        self.top = query.slots as usize;
+        if self.top > self.slots.len() {
+            self.grow();
+        }
         let mut sink = Sink::rows();
         self.run(&query.block, 0, &mut sink)?;
         let results: Vec<Value> = sink
@@ -165,14 +210,6 @@ impl<'a> Exec<'a> {
             })
             .collect();
         Ok((!results.is_empty()).then(|| Value::array(results)))
-    }
-
-    fn frame(&self) -> &Frame<'a> {
-        self.frames.last().unwrap_or(&self.outermost)
-    }
-
-    fn frame_mut(&mut self) -> &mut Frame<'a> {
-        self.frames.last_mut().unwrap_or(&mut self.outermost)
     }
 
     fn get(&mut self, operand: Operand) -> &'a Value {
@@ -283,7 +320,7 @@ impl<'a> Exec<'a> {
                 }
                 Op::MakeArray { items, to } => self.make_array(items, *to)?,
                 Op::MakeSet { items, to } => self.make_set(items, *to)?,
-                Op::MakeObject { entries, to } => self.make_object(entries, *to)?,
+                Op::MakeObject { entries, shape, to } => self.make_object(entries, *shape, *to)?,
                 Op::Call {
                     callee,
                     args,
@@ -392,21 +429,26 @@ impl<'a> Exec<'a> {
     fn path(&mut self, from: Source, keys: &[Value], hints: &Hints, to: Slot) -> bool {
         let start = match from {
             Source::At(operand) => Some(self.get(operand)),
-            Source::Input => self.frame().input,
+            Source::Input => self.frame.input,
             Source::Data => {
-                let data = self.frame().data;
+                let data = self.frame.data;
                 let found = keys.iter().try_fold(data, |v, k| document::base_step(v, k));
                 return self.set_if(to, found);
             }
         };
-        let mut steps = keys.iter().zip(&hints.0);
-        let found = start.and_then(|v| {
-            steps.try_fold(v, |v, (key, hint)| match v {
+        let Some(mut at) = start else { return false };
+        for (key, hint) in keys.iter().zip(&hints.0) {
+            let next = match at {
                 Value::Object(o) => o.get_near(key, hint),
                 other => other.lookup(key),
-            })
-        });
-        self.set_if(to, found)
+            };
+            match next {
+                Some(next) => at = next,
+                None => return false,
+            }
+        }
+        self.set(to, at);
+        true
     }
 
     #[inline(never)]
@@ -492,13 +534,17 @@ impl<'a> Exec<'a> {
     }
 
     #[inline(never)]
-    fn make_object(&mut self, entries: &[(Operand, Operand)], to: Slot) -> Res<bool> {
+    fn make_object(&mut self, entries: &[(Operand, Operand)], shape: Option<u64>, to: Slot) -> Res<bool> {
         self.account(entries.len() * 2 * size_of::<Value>())?;
         let entries = entries
             .iter()
             .map(|(k, v)| (self.get(*k).clone(), self.get(*v).clone()))
             .collect();
-        self.make(Value::object(entries), to)?;
+        let object = match shape {
+            Some(marks) => Object::of_shape(entries, marks),
+            None => Object::from_entries(entries),
+        };
+        self.make(Value::Object(Arc::new(object)), to)?;
         Ok(true)
     }
 

@@ -314,7 +314,7 @@ impl<'a> Exec<'a> {
             What::Keys { from, keys, text } => {
                 let start = match from {
                     Source::At(operand) => self.peek(*operand),
-                    Source::Input => self.frame().input,
+                    Source::Input => self.frame.input,
                     Source::Data => None,
                 };
                 if let Some(mut deepest) = start {

@@ -22,7 +22,7 @@ impl<'a> Exec<'a> {
     ) -> Res<Flow> {
         self.step()?;
         let before = std::mem::replace(&mut self.place, loc);
-        let mut frame = self.frame().fresh();
+        let mut frame = self.frame.fresh();
         for (target, by) in targets {
             match (target, by) {
                 (Target::Input(keys), Replacement::Value(value)) => {
@@ -39,22 +39,24 @@ impl<'a> Exec<'a> {
                     let value = self.get(*value);
                     let made = put(Some(frame.data), keys, value);
                     frame.data = self.keep(made)?;
-                    frame.replaced.push((keys.as_slice(), value));
+                    frame.changes().replaced.push((keys.as_slice(), value));
                 }
                 (Target::Call(callee), Replacement::Value(value)) => {
                     let value = self.get(*value);
-                    frame.mocks.push((*callee, Mock::Value(value)));
+                    frame.changes().mocks.push((*callee, Mock::Value(value)));
                 }
                 (Target::Call(callee), Replacement::Call(other)) => {
-                    frame.mocks.push((*callee, Mock::Call(*other)));
+                    frame.changes().mocks.push((*callee, Mock::Call(*other)));
                 }
                 (_, Replacement::Call(_)) => {}
             }
         }
-        self.frames.push(frame);
+        let outer = std::mem::replace(&mut self.frame, frame);
+        self.changed += 1;
         let mut rows = Sink::rows();
         let result = self.run(inner, 0, &mut rows);
-        self.frames.pop();
+        self.changed -= 1;
+        self.frame = outer;
         self.place = before;
         result?;
         for row in rows.into_rows() {

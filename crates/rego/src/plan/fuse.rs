@@ -62,23 +62,10 @@ fn fits(ops: &[Op], at: usize) -> bool {
 /// What may as well run twice for equal items.
 fn cheap(op: &Op) -> bool {
     match op {
-        Op::Path { .. }
-        | Op::Step { .. }
-        | Op::Same { .. }
-        | Op::ArrayLen { .. }
-        | Op::ObjectLen { .. }
-        | Op::Truthy { .. }
-        | Op::Fail
-        | Op::Compare { .. }
-        | Op::CompareTo { .. }
-        | Op::MakeArray { .. }
-        | Op::MakeSet { .. }
-        | Op::MakeObject { .. }
-        | Op::Format { .. }
-        | Op::Doc { .. }
-        | Op::Item { .. }
-        | Op::Found { .. }
-        | Op::Call { quick: Some(_), .. } => true,
+        Op::Format { .. } | Op::Doc { .. } | Op::Item { .. } | Op::Found { .. } | Op::Call { quick: Some(_), .. } => {
+            true
+        }
+        op if op.plain() => true,
         Op::Not { block } => block.ops.iter().all(cheap),
         _ => false,
     }

@@ -85,7 +85,7 @@ pub(crate) struct ReadTable {
 pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan, Vec<Error>> {
     let mut tree = tree::build(&compiled);
     let mut planner = body::Planner::new(&tree, &compiled.queries, options, &compiled.names);
-    let mut docs = Vec::new();
+    let mut docs = Vec::with_capacity(tree.groups.len());
     for (id, group) in tree.groups.iter().enumerate() {
         docs.push(planner.doc(id as DocId, group));
     }
@@ -103,6 +103,11 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
         consts: &done.consts,
     };
     let joins = tidy::tidy(plans, options.rewrites, options.trace);
+    // Plans stay, many of them: what was grown by doubling is cut.
+    done.consts.shrink_to_fit();
+    done.locs.shrink_to_fit();
+    docs.shrink_to_fit();
+    done.views.shrink_to_fit();
     Ok(Plan {
         consts: done.consts,
         locs: done.locs,

@@ -102,7 +102,7 @@ pub(crate) struct Hints(pub(crate) Box<[Hint]>);
 
 impl Hints {
     pub(super) fn of(keys: &[Value]) -> Hints {
-        Hints(keys.iter().map(|_| Hint::default()).collect())
+        Hints(keys.iter().map(Hint::of).collect())
     }
 }
 
@@ -163,6 +163,8 @@ pub(crate) enum Op {
     /// `{a: b}`.
     MakeObject {
         entries: Box<[(Operand, Operand)]>,
+        /// The object's marks, if its keys are constant strings in order.
+        shape: Option<u64>,
         to: Slot,
     },
     /// Calls a built-in or function; leaves when undefined.
@@ -228,6 +230,27 @@ pub(crate) enum Op {
     Found { all: bool },
     /// End: a solution's slots.
     Row { slots: Box<[Operand]> },
+}
+
+impl Op {
+    /// Looks, compares or makes a value of those that are there: cannot fail, and leaves nothing behind but a slot.
+    pub(super) fn plain(&self) -> bool {
+        matches!(
+            self,
+            Op::Path { .. }
+                | Op::Step { .. }
+                | Op::Same { .. }
+                | Op::ArrayLen { .. }
+                | Op::ObjectLen { .. }
+                | Op::Truthy { .. }
+                | Op::Fail
+                | Op::Compare { .. }
+                | Op::CompareTo { .. }
+                | Op::MakeArray { .. }
+                | Op::MakeSet { .. }
+                | Op::MakeObject { .. }
+        )
+    }
 }
 
 /// Operations in order; the last one is an end.

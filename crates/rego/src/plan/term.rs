@@ -6,7 +6,7 @@ use super::points::Asked;
 use super::tree::scalar;
 use crate::ast::{Loc, Term, TermValue};
 use crate::error::{Code, Error};
-use crate::value::Value;
+use crate::value::{Object, Value};
 use std::collections::VecDeque;
 
 /// One side of an equation.
@@ -49,9 +49,11 @@ impl<'t> Scope<'_, 't> {
                 if keyed.iter().all(|e| e.0.is_some()) {
                     keyed.sort_by(|a, b| a.0.cmp(&b.0));
                 }
+                let keys: Option<Vec<&Value>> = keyed.iter().map(|e| e.0.as_ref()).collect();
+                let shape = keys.and_then(|keys| Object::shape(&keys));
                 let entries = keyed.iter().map(|(_, (k, v))| (self.eval(k), self.eval(v))).collect();
                 let to = self.slot();
-                self.ops.push(Op::MakeObject { entries, to });
+                self.ops.push(Op::MakeObject { entries, shape, to });
                 Operand::Slot(to)
             }
             TermValue::ArrayCompr(..) | TermValue::SetCompr(..) | TermValue::ObjectCompr(..) => self.comprehension(t),

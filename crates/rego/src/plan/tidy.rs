@@ -77,11 +77,23 @@ pub(super) fn tidy(plans: Plans<'_>, rewrites: Rewrites, trace: bool) -> Vec<joi
             }
         }
     }
+    for doc in plans.docs.iter_mut() {
+        let defs = doc.defs.iter_mut().chain(&mut doc.default);
+        defs.flat_map(|d| &mut d.chain).for_each(cut);
+    }
+    let views = plans.views.iter_mut().flat_map(|v| &mut v.defs);
+    views.flat_map(|d| &mut d.chain).for_each(cut);
     // What a tracer is told of a call must be of that call.
     if !trace {
         remember(plans.docs, plans.views, plans.queries, &order);
     }
     joins
+}
+
+/// Gives back the room that a block does not need.
+fn cut(block: &mut Block) {
+    block.ops.shrink_to_fit();
+    block.ops.iter_mut().filter_map(inner_mut).for_each(cut);
 }
 
 /// Documents so that each stands after the functions it calls.
@@ -191,22 +203,8 @@ fn nature_of(doc: &Doc, known: &[Nature]) -> Nature {
 /// The nature of an operation, whatever comes after it.
 pub(super) fn nature(op: &Op, functions: &impl Fn(DocId) -> Nature) -> Nature {
     match op {
-        Op::Path { .. }
-        | Op::Step { .. }
-        | Op::Scan { .. }
-        | Op::Same { .. }
-        | Op::ArrayLen { .. }
-        | Op::ObjectLen { .. }
-        | Op::Truthy { .. }
-        | Op::Fail
-        | Op::Compare { .. }
-        | Op::CompareTo { .. }
-        | Op::MakeArray { .. }
-        | Op::MakeSet { .. }
-        | Op::MakeObject { .. }
-        | Op::Value { .. }
-        | Op::Item { .. }
-        | Op::Found { .. } => Nature::Total,
+        op if op.plain() => Nature::Total,
+        Op::Scan { .. } | Op::Value { .. } | Op::Item { .. } | Op::Found { .. } => Nature::Total,
         Op::Format { .. } => Nature::Quiet,
         Op::Call { mockable: true, .. } => Nature::Loud,
         Op::Call {
