@@ -95,6 +95,9 @@ fn unready(shared: &Shared) -> Vec<String> {
     }
     if shared.source.current().is_none() {
         reasons.push("no policies are loaded yet".to_owned());
+    } else if !shared.listening.load(Ordering::Relaxed) {
+        // Whoever is told "ready" may ask at once.
+        reasons.push("reviews are listened for in a moment".to_owned());
     }
     reasons.extend(shared.source.unready());
     reasons

@@ -155,6 +155,7 @@ impl Server {
             in_flight: AtomicUsize::new(0),
             large: Semaphore::new(1),
             start: std::time::Instant::now(),
+            listening: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             limits,
         });
@@ -179,6 +180,7 @@ impl Server {
         };
         if ready {
             let listener = socket.listen(BACKLOG).map_err(|e| format!("cannot listen: {e}"))?;
+            shared.listening.store(true, Ordering::Relaxed);
             tokio::select! {
                 () = accept(&listener, &inner, &open) => {}
                 () = &mut stop => {}

@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) large: Semaphore,
     /// The zero of the clock.
     pub(crate) start: std::time::Instant,
+    /// Reviews can reach us.
+    pub(crate) listening: AtomicBool,
     /// The server is about to end: connections are not to be used again.
     pub(crate) leaving: AtomicBool,
 }
