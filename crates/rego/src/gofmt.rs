@@ -4,6 +4,7 @@
 //! charged before it is made.
 
 use crate::builtins::operand::too_large;
+use crate::builtins::pieces::Text;
 use crate::builtins::{Failure, Host};
 use crate::go_text;
 use crate::number::Number;
@@ -89,16 +90,17 @@ struct Flags {
 pub(crate) fn sprintf(host: &mut dyn Host, format: &str, values: &[Value]) -> Result<Vec<u8>, Failure> {
     let mut printer = Printer {
         host,
-        out: String::new(),
+        out: Text::default(),
         flags: Flags::default(),
     };
     printer.print(format, values)?;
-    Ok(printer.out.into_bytes())
+    let Printer { host, out, .. } = printer;
+    out.whole(host)
 }
 
 struct Printer<'h> {
     host: &'h mut dyn Host,
-    out: String,
+    out: Text,
     flags: Flags,
 }
 
@@ -179,9 +181,7 @@ fn digits(bytes: &[u8], start: usize) -> (Option<usize>, usize) {
 
 impl Printer<'_> {
     fn write(&mut self, s: &str) -> Result<(), Failure> {
-        self.host.charge(s.len())?;
-        self.out.push_str(s);
-        Ok(())
+        self.out.push(self.host, s.as_bytes())
     }
 
     fn print(&mut self, format: &str, values: &[Value]) -> Result<(), Failure> {
@@ -338,9 +338,13 @@ impl Printer<'_> {
     }
 
     fn fill(&mut self, count: usize, zeros: bool) -> Result<(), Failure> {
-        self.host.charge(count)?;
-        self.out
-            .extend(std::iter::repeat_n(if zeros { '0' } else { ' ' }, count));
+        let block = [if zeros { b'0' } else { b' ' }; 256];
+        let mut left = count;
+        while left > 0 {
+            let part = block.get(..left.min(block.len())).unwrap_or(&block);
+            self.out.push(self.host, part)?;
+            left -= part.len();
+        }
         Ok(())
     }
 

@@ -135,7 +135,9 @@ impl Object {
         Object::of_sorted(entries)
     }
 
-    fn of_sorted(entries: Vec<(Value, Value)>) -> Object {
+    /// From entries whose keys stand in order, each once.
+    pub(crate) fn of_sorted(entries: Vec<(Value, Value)>) -> Object {
+        debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "keys in order");
         let marks = marks(&entries);
         Object { entries, marks }
     }
@@ -312,6 +314,12 @@ impl Set {
                 items.dedup();
             }
         }
+        Set { items }
+    }
+
+    /// From items that stand in order, each once.
+    pub(crate) fn of_sorted(items: Vec<Value>) -> Set {
+        debug_assert!(items.is_sorted_by(|a, b| a < b), "items in order");
         Set { items }
     }
 

@@ -34,6 +34,9 @@ impl Host for TestHost {
         }
         Ok(())
     }
+    fn work(&mut self, _: usize) -> Result<(), Failure> {
+        self.charge(0)
+    }
     fn time_ns(&self) -> i64 {
         1_700_000_000_000_000_000
     }

@@ -40,12 +40,13 @@ pub(crate) fn deadline(context: &Context<'_>) -> Option<Instant> {
     Instant::now().checked_add(left)
 }
 
+fn halt(code: Code, text: &str) -> Failure {
+    Failure::Halt(Error::new(code, &Loc::default(), text))
+}
+
 impl Host for Session {
     fn charge(&mut self, bytes: usize) -> Result<(), Failure> {
-        let halt = |code, text: &str| Failure::Halt(Error::new(code, &Loc::default(), text));
-        if self.left().is_some_and(|left| left.is_zero()) {
-            return Err(halt(Code::Cancel, "the time limit was exceeded"));
-        }
+        self.work(bytes)?;
         match self.room.checked_sub(bytes) {
             Some(room) => {
                 self.room = room;
@@ -53,6 +54,13 @@ impl Host for Session {
             }
             None => Err(halt(Code::Limit, "the memory limit was exceeded")),
         }
+    }
+
+    fn work(&mut self, _units: usize) -> Result<(), Failure> {
+        if self.left().is_some_and(|left| left.is_zero()) {
+            return Err(halt(Code::Cancel, "the time limit was exceeded"));
+        }
+        Ok(())
     }
 
     fn time_ns(&self) -> i64 {

@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a child process is to write; set, this program is that child.
@@ -42,6 +43,27 @@ fn options(cache: &Path, first: Contribution) -> Options {
         patience: Duration::ZERO,
         ..Options::default()
     }
+}
+
+/// A watcher that serves the set that says 1, and its revision.
+fn serves_one(cache: &Path) -> (Watcher, Arc<str>) {
+    let one = watcher(cache, numbered(1));
+    wait_for(one.store(), "a set serves", |s| s.current().is_some());
+    let revision = revision(&one);
+    (one, revision)
+}
+
+/// Has it serve the set that says 2; its revision.
+fn goes_on(one: &Watcher) -> Arc<str> {
+    one.say("test", numbered(2));
+    wait_for(one.store(), "the next serves", |s| {
+        s.current().is_some_and(|l| says(&l)[0] == "2")
+    });
+    revision(one)
+}
+
+fn revision(watcher: &Watcher) -> Arc<str> {
+    watcher.store().current().unwrap().revision.clone()
 }
 
 /// A watcher whose sources have not all spoken: an API server that never answers keeps it waiting. In a runtime.
@@ -160,13 +182,8 @@ fn nothing_done_before_the_sources_speak_forgets_what_was_kept() {
     let _in = runtime.enter();
     for (what, does) in cases {
         let cache = scratch("before");
-        let one = watcher(&cache, numbered(1));
-        wait_for(one.store(), "a set serves", |s| s.current().is_some());
-        one.say("test", numbered(2));
-        wait_for(one.store(), "the next serves", |s| {
-            s.current().is_some_and(|l| says(&l)[0] == "2")
-        });
-        let revision = one.store().current().unwrap().revision.clone();
+        let (one, _) = serves_one(&cache);
+        let revision = goes_on(&one);
         drop(one);
 
         let two = unspoken(&cache);
@@ -238,13 +255,8 @@ fn what_is_broken_in_the_cache_is_as_good_as_absent() {
     ];
     for (what, becomes, serves) in cases {
         let cache = scratch("broken");
-        let one = watcher(&cache, numbered(1));
-        wait_for(one.store(), "a set serves", |s| s.current().is_some());
-        one.say("test", numbered(2));
-        wait_for(one.store(), "the next serves", |s| {
-            s.current().is_some_and(|l| says(&l)[0] == "2")
-        });
-        let revision = one.store().current().unwrap().revision.clone();
+        let (one, _) = serves_one(&cache);
+        let revision = goes_on(&one);
         drop(one);
         let name = revision.strip_prefix("sha256:").unwrap();
         becomes(&cache, &cache.join("revisions").join(format!("{name}.set")));
@@ -269,9 +281,7 @@ fn what_is_broken_in_the_cache_is_as_good_as_absent() {
 #[test]
 fn a_set_that_is_lost_is_not_kept_empty() {
     let cache = scratch("lost");
-    let one = watcher(&cache, numbered(1));
-    wait_for(one.store(), "a set serves", |s| s.current().is_some());
-    let revision = one.store().current().unwrap().revision.clone();
+    let (one, revision) = serves_one(&cache);
     drop(one);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let _in = runtime.enter();
@@ -294,13 +304,8 @@ fn a_set_that_is_lost_is_not_kept_empty() {
 #[test]
 fn the_last_good_set_is_kept() {
     let cache = scratch("restart");
-    let one = watcher(&cache, numbered(1));
-    wait_for(one.store(), "a set serves", |s| s.current().is_some());
-    let revision = one.store().current().unwrap().revision.clone();
-    one.say("test", numbered(2));
-    wait_for(one.store(), "the next serves", |s| {
-        s.current().is_some_and(|l| says(&l)[0] == "2")
-    });
+    let (one, revision) = serves_one(&cache);
+    goes_on(&one);
     drop(one);
 
     let two = watcher(&cache, broken());

@@ -13,14 +13,15 @@ mod common;
 use common::{POLICY, Response, Setup, full, policy_set, read_all, review, text};
 use regent_core::PolicySet;
 use regent_rego::Value;
-use regent_webhook::source::describe;
+use regent_webhook::source::{Fixed, describe};
 use regent_webhook::{Current, Limits, Source};
 use std::collections::HashMap;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// A source whose set is swapped by hand.
@@ -47,6 +48,24 @@ impl Source for Swapped {
 
     fn report(&self) -> Value {
         describe(&self.current.read().unwrap().policies)
+    }
+}
+
+/// A source whose first set comes late, and which does not tell.
+#[derive(Default)]
+struct Late(RwLock<Option<Current>>);
+
+impl Source for Late {
+    fn current(&self) -> Option<Current> {
+        self.0.read().unwrap().clone()
+    }
+
+    fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn report(&self) -> Value {
+        Value::Null
     }
 }
 
@@ -199,5 +218,26 @@ fn the_end_is_no_denial() {
         let code = answer.path(&["status", "code"]).and_then(Value::as_i64);
         assert!(matches!(code, Some(503 | 504)), "{}", response.text());
         assert!(!response.text().contains("[no-deny]"), "{}", response.text());
+    }
+}
+
+/// Whoever is told that it is ready can send a review at once.
+#[test]
+fn ready_is_said_when_reviews_are_listened_for() {
+    for _ in 0..10 {
+        let source = Arc::new(Late::default());
+        let running = Setup {
+            source: source.clone(),
+            ..Setup::of("")
+        }
+        .launch();
+        assert_eq!(running.admin("/readyz").status, 503);
+        assert!(TcpStream::connect(running.listen).is_err());
+        *source.0.write().unwrap() = Fixed::new(policy_set(POLICY)).current();
+        let since = Instant::now();
+        while running.admin("/readyz").status != 200 {
+            assert!(since.elapsed() < Duration::from_secs(20), "never ready");
+        }
+        TcpStream::connect(running.listen).expect("reviews are listened for");
     }
 }

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{POLICY, Setup, review, text};
+use common::{POLICY, Running, Setup, review, text};
 use regent_core::Engine;
 use regent_rego::{Context, Entry, Opinion, Program, SecondEvaluator, Value};
 use regent_webhook::{Engines, Options};
@@ -78,21 +78,26 @@ const CASES: &[Case] = &[
     ),
 ];
 
+fn judged_by(engine: Engine, second: Option<SecondEvaluator<'static>>) -> Running {
+    let engines = Engines {
+        engine,
+        second,
+        ..Engines::default()
+    };
+    Setup {
+        options: Options {
+            engines,
+            ..Options::default()
+        },
+        ..Setup::of(POLICY)
+    }
+    .start()
+}
+
 #[test]
 fn a_disagreement_refuses_and_shows_both_answers() {
     for (label, second, code, message, counted) in CASES {
-        let running = Setup {
-            options: Options {
-                engines: Engines {
-                    engine: Engine::Both,
-                    second: Some(*second),
-                    share: 100,
-                },
-                ..Options::default()
-            },
-            ..Setup::of(POLICY)
-        }
-        .start();
+        let running = judged_by(Engine::Both, Some(*second));
         let answer = running.ask("/v1/admit", review("u-1", label).as_bytes());
         assert_eq!(answer.status, 200, "{}", answer.text());
         let response = answer.review();
@@ -117,18 +122,7 @@ fn a_disagreement_refuses_and_shows_both_answers() {
 /// What is shown of a disagreement about a Secret does not show the Secret.
 #[test]
 fn a_disagreement_about_a_secret_shows_nothing_of_it() {
-    let running = Setup {
-        options: Options {
-            engines: Engines {
-                engine: Engine::Both,
-                second: Some(&finds_nothing),
-                share: 100,
-            },
-            ..Options::default()
-        },
-        ..Setup::of(POLICY)
-    }
-    .start();
+    let running = judged_by(Engine::Both, Some(&finds_nothing));
     let review = review("u-1", "deny")
         .replace("ConfigMap", "Secret")
         .replace("found", "canary");
@@ -144,17 +138,7 @@ fn a_disagreement_about_a_secret_shows_nothing_of_it() {
 #[test]
 fn without_a_second_evaluator_nothing_passes() {
     for engine in [Engine::Both, Engine::Regorus] {
-        let running = Setup {
-            options: Options {
-                engines: Engines {
-                    engine,
-                    ..Engines::default()
-                },
-                ..Options::default()
-            },
-            ..Setup::of(POLICY)
-        }
-        .start();
+        let running = judged_by(engine, None);
         let response = running.ask("/v1/admit", review("u-1", "other").as_bytes()).review();
         assert_eq!(response.get("allowed"), Some(&Value::Bool(false)));
         assert_eq!(

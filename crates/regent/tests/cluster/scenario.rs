@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 /// How long a step marked `soon` may take.
 const SOON: Duration = Duration::from_secs(30);
-/// How long one marked `late` may: the API server's garbage collector learns of new kinds only now and then.
-const LATE: Duration = Duration::from_secs(150);
 /// Stands for anything on one line.
 const ANYTHING: &str = "<*>";
 
@@ -39,12 +37,7 @@ pub(crate) fn play(cluster: &TestCluster, served: &mut Served, file: &Path) -> R
             .or_else(|| step.get("admin"))
             .and_then(Value::as_str);
         let what = format!("step {} ({})", n + 1, told.unwrap_or("..."));
-        let marked = |mark| step.get(mark).and_then(Value::as_bool).unwrap_or_default();
-        let patience = match (marked("soon"), marked("late")) {
-            (_, true) => LATE,
-            (true, false) => SOON,
-            (false, false) => Duration::ZERO,
-        };
+        let soon = step.get("soon").and_then(Value::as_bool).unwrap_or_default();
         let since = Instant::now();
         loop {
             let seen = act(cluster, served, step, &names).map_err(|e| format!("{what}: {e}"))?;
@@ -61,7 +54,7 @@ pub(crate) fn play(cluster: &TestCluster, served: &mut Served, file: &Path) -> R
                     }
                     break;
                 }
-                Err(_) if since.elapsed() < patience => std::thread::sleep(Duration::from_millis(100)),
+                Err(_) if soon && since.elapsed() < SOON => std::thread::sleep(Duration::from_millis(100)),
                 // What comes after may hold all the same, and tells more.
                 Err(why) => {
                     wrong.push(format!("{what}: {why}"));

@@ -2,7 +2,7 @@
 
 use super::arithmetic::{from_soft, soft};
 use super::operand::{any, element, items, must_be_one_of, too_large};
-use super::{Answer, Failure, Host, Table};
+use super::{Answer, Failure, Host, Table, lists};
 use crate::softfloat::Soft;
 use crate::value::Value;
 
@@ -102,10 +102,9 @@ fn min(host: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 fn sort(host: &mut dyn Host, args: &[&Value]) -> Answer {
-    let mut items = list(args)?.to_vec();
-    host.charge(items.len().saturating_mul(size_of::<Value>()))?;
-    items.sort();
-    Ok(Some(Value::array(items)))
+    let items = list(args)?;
+    host.charge(size_of_val(items))?;
+    Ok(Some(Value::array(lists::sorted(host, items.to_vec(), Ord::cmp)?)))
 }
 
 fn all(_: &mut dyn Host, args: &[&Value]) -> Answer {

@@ -1,7 +1,7 @@
 //! Arrays, sets and objects.
 
 use super::operand::{any, array, element, int, must_be, must_be_one_of, object, set};
-use super::{Answer, Failure, Host, Table};
+use super::{Answer, Failure, Host, Table, lists};
 use crate::value::{Object, Set, Value};
 use std::sync::Arc;
 
@@ -199,8 +199,8 @@ fn object_union_n(host: &mut dyn Host, args: &[&Value]) -> Answer {
 fn merge(host: &mut dyn Host, objects: &[&Object]) -> Result<Object, Failure> {
     let total: usize = objects.iter().map(|o| o.len()).sum();
     room(host, total * 2)?;
-    let mut all: Vec<&(Value, Value)> = objects.iter().flat_map(|o| o.iter()).collect();
-    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let all: Vec<&(Value, Value)> = objects.iter().flat_map(|o| o.iter()).collect();
+    let all = lists::sorted(host, all, |a, b| a.0.cmp(&b.0))?;
     let mut out = Vec::with_capacity(all.len());
     for group in all.chunk_by(|a, b| a.0 == b.0) {
         let Some((first, last)) = group.first().zip(group.last()) else {

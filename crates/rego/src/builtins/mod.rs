@@ -20,10 +20,12 @@ mod json_patch;
 mod json_paths;
 mod json_schema;
 mod jwt;
+pub(crate) mod lists;
 mod net;
 mod notes;
 mod numbers;
 pub(crate) mod operand;
+pub(crate) mod pieces;
 mod quick;
 mod re2;
 mod regex;
@@ -77,6 +79,11 @@ pub trait Host {
     /// # Errors
     /// `Failure::Halt` once a limit is hit.
     fn charge(&mut self, bytes: usize) -> Result<(), Failure>;
+    /// Looks at the clock now and then in work that makes nothing: so many bytes copied, cells compared or the like.
+    ///
+    /// # Errors
+    /// `Failure::Halt` when the time is up.
+    fn work(&mut self, units: usize) -> Result<(), Failure>;
     /// `time.now_ns`, fixed within one evaluation.
     fn time_ns(&self) -> i64;
     /// Pseudo-random number, seeded by the caller; within one evaluation the same key gives the same number.

@@ -1,7 +1,7 @@
 //! `net.cidr_*`: networks of IP addresses, as text.
 
 use super::operand::{error, string, too_large};
-use super::{Answer, Failure, Host, Table};
+use super::{Answer, Failure, Host, Table, lists};
 use crate::value::Value;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -221,6 +221,7 @@ fn merge(host: &mut dyn Host, args: &[&Value]) -> Answer {
     host.charge(items.len().saturating_mul(64))?;
     let mut nets = Vec::with_capacity(items.len());
     for item in items {
+        host.work(0)?;
         let text = item.as_str().ok_or_else(|| error("element must be string"))?;
         let Some(ip) = address(text) else {
             nets.push(net(text)?);
@@ -237,7 +238,7 @@ fn merge(host: &mut dyn Host, args: &[&Value]) -> Answer {
             last: ip.bits | host_bits,
         });
     }
-    nets.sort_by_key(|n| (n.v6, n.first, n.last));
+    let nets = lists::sorted(host, nets, |a, b| (a.v6, a.first, a.last).cmp(&(b.v6, b.first, b.last)))?;
     let mut ranges: Vec<(bool, u128, u128)> = Vec::new();
     for n in &nets {
         match ranges.last_mut() {
@@ -248,6 +249,7 @@ fn merge(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let mut out = Vec::new();
     for (v6, mut from, to) in ranges {
         loop {
+            host.work(0)?;
             // The largest block that begins here and ends in the range.
             let mut bits = from.trailing_zeros().min(width(v6));
             while bits > 0 && from | low_bits(bits) > to {

@@ -1,6 +1,7 @@
 //! `regex.*`.
 
-use super::operand::{error, int, string};
+use super::operand::{error, int, string, text_of_bytes};
+use super::pieces::Text;
 use super::re2::{Match, Part, Pattern, is_valid};
 use super::{Answer, Failure, Host, Table};
 use crate::go_text::quote;
@@ -120,14 +121,13 @@ fn replace(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let pattern = pattern(host, text)?;
     charge_search(host, value)?;
     let template = pattern.template(by);
-    let mut out = String::new();
+    let mut out = Text::default();
     let mut last = 0;
     pattern.each_match(value, usize::MAX, |found: Match| {
         let Some((from, to)) = found.first().copied().flatten() else {
             return Ok(());
         };
-        host.charge(from.saturating_sub(last))?;
-        out.push_str(value.get(last..from).unwrap_or(""));
+        out.push(host, value.get(last..from).unwrap_or("").as_bytes())?;
         for part in &template {
             let part = match part {
                 Part::Text(text) => text,
@@ -136,15 +136,13 @@ fn replace(host: &mut dyn Host, args: &[&Value]) -> Answer {
                     taken.and_then(|(a, b)| value.get(a..b)).unwrap_or("")
                 }
             };
-            host.charge(part.len() + 1)?;
-            out.push_str(part);
+            out.push(host, part.as_bytes())?;
         }
         last = to;
         Ok(())
     })?;
-    host.charge(value.len().saturating_sub(last))?;
-    out.push_str(value.get(last..).unwrap_or(""));
-    Ok(Some(Value::string(out)))
+    out.push(host, value.get(last..).unwrap_or("").as_bytes())?;
+    Ok(Some(text_of_bytes(out.whole(host)?)))
 }
 
 /// The pattern of a template: what is between delimiters is an expression, the rest stands for itself.

@@ -2,6 +2,7 @@
 //! empty pattern too, but not twice at one place.
 
 use super::operand::{object, string, text_of_bytes};
+use super::pieces::Text;
 use super::{Answer, Failure, Host, Table};
 use crate::value::Value;
 
@@ -12,20 +13,18 @@ fn replace(host: &mut dyn Host, args: &[&Value]) -> Answer {
     if old.is_empty() {
         return run(host, s, &[(old, new)]);
     }
-    let mut out = String::new();
+    let mut out = Text::default();
     let mut last = 0;
     for (at, found) in s.match_indices(old.as_str()) {
-        host.charge((at - last).saturating_add(new.len()))?;
-        out.push_str(s.get(last..at).unwrap_or(""));
-        out.push_str(new);
+        out.push(host, s.get(last..at).unwrap_or("").as_bytes())?;
+        out.push(host, new.as_bytes())?;
         last = at + found.len();
     }
     if last == 0 {
         return Ok(Some(Value::String(s.clone())));
     }
-    host.charge(s.len() - last)?;
-    out.push_str(s.get(last..).unwrap_or(""));
-    Ok(Some(Value::string(out)))
+    out.push(host, s.get(last..).unwrap_or("").as_bytes())?;
+    Ok(Some(text_of_bytes(out.whole(host)?)))
 }
 
 fn replace_n(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -49,7 +48,7 @@ fn run(host: &mut dyn Host, s: &str, pairs: &[(&str, &str)]) -> Answer {
         }
     }
     let bytes = crate::go_text::to_bytes(s);
-    let mut out: Vec<u8> = Vec::new();
+    let mut out = Text::default();
     let (mut at, mut last) = (0, 0);
     let mut empty_before = false;
     while at <= bytes.len() {
@@ -62,19 +61,17 @@ fn run(host: &mut dyn Host, s: &str, pairs: &[(&str, &str)]) -> Answer {
                 .map(|p| (p.0.len(), p.1)),
         };
         // Many patterns with the same beginning make every byte dear.
-        host.charge(patterns.map_or(0, Vec::len) / 64)?;
+        host.work(patterns.map_or(0, Vec::len) << 4)?;
         empty_before = matches!(found, Some((0, _)));
         let Some((length, new)) = found else {
             at += 1;
             continue;
         };
-        host.charge((at - last).saturating_add(new.len()))?;
-        out.extend_from_slice(bytes.get(last..at).unwrap_or(&[]));
-        out.extend_from_slice(new.as_bytes());
+        out.push(host, bytes.get(last..at).unwrap_or(&[]))?;
+        out.push(host, new.as_bytes())?;
         at += length;
         last = at;
     }
-    host.charge(bytes.len() - last)?;
-    out.extend_from_slice(bytes.get(last..).unwrap_or(&[]));
-    Ok(Some(text_of_bytes(out)))
+    out.push(host, bytes.get(last..).unwrap_or(&[]))?;
+    Ok(Some(text_of_bytes(out.whole(host)?)))
 }

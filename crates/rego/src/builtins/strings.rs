@@ -1,12 +1,16 @@
 //! Strings; places and lengths count characters, as OPA's do.
 
 use super::bits::integer;
+use super::lists;
 use super::operand::{any, element, error, int, must_be_one_of, number, string, strings, text_of_bytes};
+use super::pieces::append;
 use super::{Answer, Failure, Host, Table};
 use crate::number::Number;
 use crate::value::Value;
 use num_bigint::BigInt;
-use smol_str::SmolStr;
+
+/// Texts shorter than this are copied without looking at the clock.
+const LONG: usize = 64 << 10;
 
 pub(crate) const TABLE: Table = &[
     ("concat", concat),
@@ -79,15 +83,18 @@ fn concat(host: &mut dyn Host, args: &[&Value]) -> Answer {
         };
         size = size.saturating_add(s.len());
     }
-    host.charge(size)?;
-    let mut out = String::with_capacity(size);
+    // What is long is copied once more when it becomes a value.
+    host.charge(if size < LONG { size } else { size.saturating_mul(2) })?;
+    let mut out = Vec::with_capacity(size);
     for (i, s) in items.iter().filter_map(Value::as_str).enumerate() {
-        if i > 0 {
-            out.push_str(separator);
+        for part in [if i > 0 { separator.as_str() } else { "" }, s] {
+            match part.len() {
+                0..LONG => out.extend_from_slice(part.as_bytes()),
+                _ => append(host, &mut out, part.as_bytes())?,
+            }
         }
-        out.push_str(s);
     }
-    Ok(Some(Value::String(SmolStr::from(out))))
+    Ok(Some(text_of_bytes(out)))
 }
 
 fn format_int(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -230,9 +237,9 @@ fn one_or_more<'a>(args: &[&'a Value], place: usize) -> Result<Vec<&'a str>, Fai
 }
 
 fn any_prefix_match(host: &mut dyn Host, args: &[&Value]) -> Answer {
-    let (mut texts, prefixes) = (one_or_more(args, 1)?, one_or_more(args, 2)?);
+    let (texts, prefixes) = (one_or_more(args, 1)?, one_or_more(args, 2)?);
     host.charge(texts.len().saturating_mul(16))?;
-    texts.sort_unstable();
+    let texts = lists::sorted(host, texts, Ord::cmp)?;
     truth(prefixes.iter().any(|p| starts_any(&texts, p)))
 }
 
@@ -246,7 +253,6 @@ fn any_suffix_match(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let (texts, suffixes) = (one_or_more(args, 1)?, one_or_more(args, 2)?);
     let backwards = |s: &&str| s.chars().rev().collect::<String>();
     host.charge(texts.iter().chain(&suffixes).map(|s| s.len() + 24).sum())?;
-    let mut texts: Vec<String> = texts.iter().map(backwards).collect();
-    texts.sort_unstable();
+    let texts = lists::sorted(host, texts.iter().map(backwards).collect(), Ord::cmp)?;
     truth(suffixes.iter().map(backwards).any(|s| starts_any(&texts, &s)))
 }

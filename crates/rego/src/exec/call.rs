@@ -14,6 +14,21 @@ use crate::value_text;
 /// Operands that need no allocation to be handed over.
 const FEW: usize = 6;
 
+/// Bytes of operands that a built-in may go through unnoticed: the step of its call stands for them.
+const BROAD: usize = 1 << 10;
+
+/// The bytes that going through a value takes, without what lies in its items: nearly every built-in does that once,
+/// and what takes longer says so itself.
+fn breadth(value: &Value) -> usize {
+    match value {
+        Value::String(s) => s.len(),
+        Value::Array(a) => size_of_val(a.as_slice()),
+        Value::Set(s) => size_of_val(s.items()),
+        Value::Object(o) => o.len().saturating_mul(size_of::<(Value, Value)>()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
 impl<'a> Exec<'a> {
     /// The short way of a built-in; `None`: it has to be called.
     pub(super) fn short(&mut self, quick: Quick, args: &[Operand], to: Slot) -> Res<bool> {
@@ -81,6 +96,10 @@ impl<'a> Exec<'a> {
     }
 
     fn builtin(&mut self, builtin: &'static Builtin, operands: &[&'a Value]) -> Res<Option<&'a Value>> {
+        let size = operands.iter().fold(0usize, |n, v| n.saturating_add(breadth(v)));
+        if size > BROAD {
+            self.tick(size)?;
+        }
         let (code, message) = match (builtin.function)(self, operands) {
             Ok(Some(value)) => return self.keep(value).map(Some),
             Ok(None) => return Ok(None),

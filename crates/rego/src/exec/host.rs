@@ -19,24 +19,26 @@ impl Exec<'_> {
 
     fn written(&mut self, value: &Value) -> Result<(), Error> {
         self.made = 0;
-        charge_text(self, value, 1).map_err(|failure| match failure {
-            Failure::Halt(error) => error,
-            Failure::Type(text) | Failure::Builtin(text) => *self.error(Code::Limit, text),
-        })
+        charge_text(self, value, 1).map_err(|failure| *self.halted(failure))
+    }
+
+    /// The error of a limit that was hit.
+    pub(super) fn halted(&self, failure: Failure) -> Box<Error> {
+        match failure {
+            Failure::Halt(error) => Box::new(error),
+            Failure::Type(text) | Failure::Builtin(text) => self.error(Code::Limit, text),
+        }
     }
 }
 
 impl Host for Exec<'_> {
     fn charge(&mut self, bytes: usize) -> Result<(), Failure> {
-        // Work follows size: big pieces look at the clock at once.
-        self.steps = self
-            .steps
-            .saturating_add(1 + u32::try_from(bytes >> 10).unwrap_or(u32::MAX / 2));
-        if self.steps >= super::CLOCK_STEPS {
-            self.steps = 0;
-            self.look_at_clock().map_err(|e| Failure::Halt(*e))?;
-        }
+        self.work(bytes)?;
         self.account(bytes).map_err(|e| Failure::Halt(*e))
+    }
+
+    fn work(&mut self, units: usize) -> Result<(), Failure> {
+        self.tick(units).map_err(|e| Failure::Halt(*e))
     }
 
     fn time_ns(&self) -> i64 {

@@ -264,12 +264,20 @@ impl<'a> Exec<'a> {
 
     /// Counts a step of work; looks at the clock now and then.
     fn step(&mut self) -> Res<()> {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         if self.steps >= CLOCK_STEPS {
             self.steps = 0;
             return self.look_at_clock();
         }
         Ok(())
+    }
+
+    /// Counts bytes gone through as steps: a kibibyte is one.
+    fn tick(&mut self, bytes: usize) -> Res<()> {
+        self.steps = self
+            .steps
+            .saturating_add(u32::try_from(bytes >> 10).unwrap_or(u32::MAX / 2));
+        self.step()
     }
 
     fn look_at_clock(&mut self) -> Res<()> {

@@ -1,10 +1,11 @@
 //! What a block is run for.
 
 use super::{Exec, Flow, Res};
+use crate::builtins::lists;
 use crate::error::Code;
 use crate::plan::Op;
-use crate::value::Value;
-use std::sync::LazyLock;
+use crate::value::{Object, Set, Value};
+use std::sync::{Arc, LazyLock};
 
 /// Takes the solutions of a block.
 pub(super) enum Sink<'a> {
@@ -125,21 +126,21 @@ impl<'a> Exec<'a> {
             }
             (Op::Item { of }, Sink::Array(items)) => {
                 self.account(size_of::<Value>())?;
-                items.push(self.get(*of).clone());
+                let item = self.get(*of).clone();
+                self.push(items, item)?;
             }
             (Op::Item { of }, Sink::Set { items, unique }) => {
                 let item = self.get(*of).clone();
-                items.push(item);
+                self.push(items, item)?;
                 if items.len() >= SMALL && items.len() >= *unique * GROWTH {
-                    items.sort();
-                    items.dedup();
+                    self.distinct(items)?;
                     self.account((items.len() - (*unique).min(items.len())) * size_of::<Value>())?;
                     *unique = items.len();
                 }
             }
             (Op::Entry { key, value }, Sink::Object { entries, unique }) => {
                 let entry = (self.get(*key).clone(), self.get(*value).clone());
-                entries.push(entry);
+                self.push(entries, entry)?;
                 if entries.len() >= SMALL && entries.len() >= *unique * GROWTH {
                     self.unique(entries)?;
                     self.account((entries.len() - (*unique).min(entries.len())) * 2 * size_of::<Value>())?;
@@ -170,12 +171,31 @@ impl<'a> Exec<'a> {
         Ok(Flow::Next)
     }
 
+    fn push<T>(&mut self, list: &mut Vec<T>, item: T) -> Res<()> {
+        lists::room(self, list).map_err(|f| self.halted(f))?;
+        list.push(item);
+        Ok(())
+    }
+
+    /// Sorts items and throws out doubles.
+    fn distinct(&mut self, items: &mut Vec<Value>) -> Res<()> {
+        if !lists::each(self, items, |a, b| a < b).map_err(|f| self.halted(f))? {
+            let list = std::mem::take(items);
+            *items = lists::sorted(self, list, Ord::cmp).map_err(|f| self.halted(f))?;
+            items.dedup();
+        }
+        Ok(())
+    }
+
     /// Sorts entries and throws out doubles; equal keys with different values are a conflict.
-    pub(super) fn unique(&self, entries: &mut Vec<(Value, Value)>) -> Res<()> {
-        entries.sort();
+    pub(super) fn unique(&mut self, entries: &mut Vec<(Value, Value)>) -> Res<()> {
+        if lists::each(self, entries, |a, b| a.0 < b.0).map_err(|f| self.halted(f))? {
+            return Ok(());
+        }
+        let list = std::mem::take(entries);
+        *entries = lists::sorted(self, list, Ord::cmp).map_err(|f| self.halted(f))?;
         entries.dedup();
-        let clash = entries.iter().zip(entries.iter().skip(1)).any(|(a, b)| a.0 == b.0);
-        if clash {
+        if !lists::each(self, entries, |a, b| a.0 < b.0).map_err(|f| self.halted(f))? {
             return Err(self.error(Code::Conflict, "object keys must be unique"));
         }
         Ok(())
@@ -189,14 +209,15 @@ impl<'a> Exec<'a> {
             Sink::Set { items, .. } if items.is_empty() => return Ok(Some(&EMPTY.1)),
             Sink::Object { entries, .. } if entries.is_empty() => return Ok(Some(&EMPTY.2)),
             Sink::Array(items) => Value::array(items),
-            Sink::Set { items, unique } => {
+            Sink::Set { mut items, unique } => {
                 self.account(items.len().saturating_sub(unique) * size_of::<Value>())?;
-                Value::set(items)
+                self.distinct(&mut items)?;
+                Value::Set(Arc::new(Set::of_sorted(items)))
             }
             Sink::Object { mut entries, unique } => {
                 self.account(entries.len().saturating_sub(unique) * 2 * size_of::<Value>())?;
                 self.unique(&mut entries)?;
-                Value::object(entries)
+                Value::Object(Arc::new(Object::of_sorted(entries)))
             }
             Sink::Nested(root) => value_of(root),
             Sink::Found(found) => Value::Bool(found),

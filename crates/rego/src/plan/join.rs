@@ -213,26 +213,13 @@ fn run_by_index(ops: &[Op], loops: &[usize]) -> (usize, usize) {
     let mut count = 1;
     for next in loops.iter().skip(1) {
         let between = ops.get(last + 1..*next).unwrap_or_default();
-        if !between.iter().all(simple) {
+        if !between.iter().all(Op::looks) {
             break;
         }
         last = *next;
         count += 1;
     }
     (count, last)
-}
-
-fn simple(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Path { .. }
-            | Op::Step { .. }
-            | Op::Same { .. }
-            | Op::ArrayLen { .. }
-            | Op::ObjectLen { .. }
-            | Op::Truthy { .. }
-            | Op::Compare { .. }
-    )
 }
 
 /// Whether an operand is part of the base documents.

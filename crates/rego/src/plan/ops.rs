@@ -233,8 +233,8 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// Looks, compares or makes a value of those that are there: cannot fail, and leaves nothing behind but a slot.
-    pub(super) fn plain(&self) -> bool {
+    /// Looks up or compares: makes nothing, cannot fail, and may leave the block.
+    pub(super) fn looks(&self) -> bool {
         matches!(
             self,
             Op::Path { .. }
@@ -243,13 +243,17 @@ impl Op {
                 | Op::ArrayLen { .. }
                 | Op::ObjectLen { .. }
                 | Op::Truthy { .. }
-                | Op::Fail
                 | Op::Compare { .. }
-                | Op::CompareTo { .. }
-                | Op::MakeArray { .. }
-                | Op::MakeSet { .. }
-                | Op::MakeObject { .. }
         )
+    }
+
+    /// Looks, compares or makes a value of those that are there: cannot fail, and leaves nothing behind but a slot.
+    pub(super) fn plain(&self) -> bool {
+        self.looks()
+            || matches!(
+                self,
+                Op::Fail | Op::CompareTo { .. } | Op::MakeArray { .. } | Op::MakeSet { .. } | Op::MakeObject { .. }
+            )
     }
 }
 

@@ -127,13 +127,8 @@ fn tests(def: &Def, arguments: u32, consts: &[Value]) -> Vec<(Place, Value)> {
                     out.push((place, value.clone()));
                 }
             }
-            Op::Step { .. }
-            | Op::Same { .. }
-            | Op::ArrayLen { .. }
-            | Op::ObjectLen { .. }
-            | Op::Truthy { .. }
-            | Op::Compare { .. }
-            | Op::CompareTo { .. } => {}
+            Op::CompareTo { .. } => {}
+            op if op.looks() => {}
             _ => break,
         }
     }

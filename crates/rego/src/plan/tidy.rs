@@ -364,13 +364,7 @@ fn hoist(block: &mut Block, natures: &[Nature]) {
 /// Short tests and look-ups; what makes or loops stays where it is needed.
 fn movable(op: &Op, functions: &impl Fn(DocId) -> Nature) -> bool {
     match op {
-        Op::Path { .. }
-        | Op::Step { .. }
-        | Op::Same { .. }
-        | Op::ArrayLen { .. }
-        | Op::ObjectLen { .. }
-        | Op::Truthy { .. }
-        | Op::Compare { .. } => true,
+        op if op.looks() => true,
         Op::Call { args, .. } => args.len() == 1 && nature(op, functions) == Nature::Total,
         Op::Not { block, .. } => {
             nature(op, functions) == Nature::Total && !block.ops.iter().any(|o| matches!(o, Op::Scan { .. }))

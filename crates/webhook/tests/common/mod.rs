@@ -54,7 +54,15 @@ impl Setup {
         }
     }
 
+    /// A server that listens for reviews.
     pub fn start(self) -> Running {
+        let running = self.launch();
+        running.wait_until_listening();
+        running
+    }
+
+    /// A server that may have no policies yet.
+    pub fn launch(self) -> Running {
         let SelfMade { key, ca } = self_made(&["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let tls = self.tls.unwrap_or(Settings {
             certificate: Certificate::Made(key),
@@ -88,15 +96,13 @@ impl Setup {
             })
         });
         let (listen, admin) = told.recv().unwrap();
-        let running = Running {
+        Running {
             listen,
             admin,
             ca,
             stop: Some(stop),
             thread: Some(thread),
-        };
-        running.wait_until_listening();
-        running
+        }
     }
 }
 
