@@ -33,7 +33,7 @@ enum Step {
 }
 
 /// A compiled pattern: an automaton over characters.
-struct Glob {
+pub(super) struct Glob {
     steps: Vec<Step>,
     separators: Vec<char>,
 }
@@ -51,9 +51,9 @@ fn quote_meta(host: &mut dyn Host, args: &[&Value]) -> Answer {
     Ok(Some(Value::string(out)))
 }
 
-fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
-    let pattern = string(args, 1)?;
-    let separators = match args.get(1) {
+/// The separators of the second operand.
+fn separators(args: &[&Value]) -> Result<Vec<char>, Failure> {
+    Ok(match args.get(1) {
         Some(Value::Null) => Vec::new(),
         Some(list @ Value::Array(items)) if !items.is_empty() => {
             let one = |v: &Value| match v {
@@ -70,7 +70,12 @@ fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
         }
         Some(Value::Array(_)) => vec!['.'],
         other => return Err(must_be_one_of(2, &["array", "null"], other.unwrap_or(&&Value::Null))),
-    };
+    })
+}
+
+fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
+    let pattern = string(args, 1)?;
+    let separators = separators(args)?;
     let text = string(args, 3)?;
     let mut key = String::with_capacity(pattern.len() + 8);
     key.push_str(pattern);
@@ -91,6 +96,14 @@ struct Reader {
 }
 
 impl Glob {
+    /// Of the first two operands of `glob.match`.
+    ///
+    /// # Errors
+    /// What a call with them ends with.
+    pub(super) fn of(args: &[&Value]) -> Result<Glob, Failure> {
+        Glob::new(string(args, 1)?, separators(args)?)
+    }
+
     fn new(pattern: &str, separators: Vec<char>) -> Result<Glob, Failure> {
         if pattern.len() > PATTERN {
             return Err(too_large("glob pattern"));
@@ -127,7 +140,7 @@ impl Glob {
         }
     }
 
-    fn matches(&self, host: &mut dyn Host, text: &str) -> Result<bool, Failure> {
+    pub(super) fn matches(&self, host: &mut dyn Host, text: &str) -> Result<bool, Failure> {
         // What the pattern begins with has to stand there as it is.
         let mut chars = text.chars();
         let mut start = 0;

@@ -6,20 +6,12 @@ use std::cmp::Ordering;
 /// Items between two looks.
 const PART: usize = 8 << 10;
 
-/// Makes room for one more item; a long list moves to the larger place part by part.
+/// Doubles the room of a list, which moves to the larger place part by part.
 ///
 /// # Errors
 /// The time is up; the list has then lost items.
-#[inline]
-pub(crate) fn room<T>(host: &mut dyn Host, list: &mut Vec<T>) -> Result<(), Failure> {
-    if list.len() < list.capacity() || list.len() < PART {
-        return Ok(());
-    }
-    moved(host, list)
-}
-
 #[cold]
-fn moved<T>(host: &mut dyn Host, list: &mut Vec<T>) -> Result<(), Failure> {
+pub(crate) fn grow<T>(host: &mut dyn Host, list: &mut Vec<T>) -> Result<(), Failure> {
     let mut larger = Vec::with_capacity(list.len().saturating_mul(2));
     let mut old = std::mem::take(list).into_iter();
     while !old.as_slice().is_empty() {
@@ -166,11 +158,11 @@ mod tests {
 
     #[test]
     fn growing_keeps_what_is_there() {
-        let mut list = Vec::new();
-        for i in 0..5 * PART {
-            room(&mut Quiet, &mut list).unwrap();
-            list.push(i);
+        for n in [0, 1, PART, 5 * PART + 1] {
+            let mut list: Vec<usize> = (0..n).collect();
+            grow(&mut Quiet, &mut list).unwrap();
+            assert!(list.capacity() >= 2 * n);
+            assert_eq!(list, (0..n).collect::<Vec<_>>());
         }
-        assert_eq!(list, (0..5 * PART).collect::<Vec<_>>());
     }
 }

@@ -21,6 +21,7 @@ mod json_paths;
 mod json_schema;
 mod jwt;
 pub(crate) mod lists;
+mod matcher;
 mod net;
 mod notes;
 mod numbers;
@@ -41,6 +42,7 @@ mod uuid;
 mod walk;
 mod x509;
 
+pub(crate) use matcher::Matcher;
 pub(crate) use quick::{Quick, Short, quick};
 
 use crate::error::Error;

@@ -24,8 +24,12 @@ pub(crate) const TABLE: Table = &[
     ("format_int", format_int),
     ("indexof", indexof),
     ("indexof_n", indexof_n),
-    ("lower", |h, a| mapped(h, a, crate::go_text::to_lower)),
-    ("upper", |h, a| mapped(h, a, crate::go_text::to_upper)),
+    ("lower", |h, a| {
+        mapped(h, a, str::to_ascii_lowercase, crate::go_text::to_lower)
+    }),
+    ("upper", |h, a| {
+        mapped(h, a, str::to_ascii_uppercase, crate::go_text::to_upper)
+    }),
     ("split", split),
     ("sprintf", sprintf),
     ("strings.any_prefix_match", any_prefix_match),
@@ -62,9 +66,12 @@ fn trimmed(args: &[&Value], cut: for<'a> fn(&'a str, &str) -> &'a str) -> Answer
     text(cut(s, with))
 }
 
-fn mapped(host: &mut dyn Host, args: &[&Value], map: fn(char) -> char) -> Answer {
+fn mapped(host: &mut dyn Host, args: &[&Value], ascii: fn(&str) -> String, map: fn(char) -> char) -> Answer {
     let s = string(args, 1)?;
     host.charge(s.len())?;
+    if s.is_ascii() {
+        return text(ascii(s));
+    }
     text(s.chars().map(map).collect::<String>())
 }
 
@@ -187,6 +194,13 @@ fn split(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let parts: Vec<Value> = if separator.is_empty() {
         host.charge(s.len().saturating_mul(size_of::<Value>()))?;
         s.chars().map(|c| Value::string(c.encode_utf8(&mut [0; 4]))).collect()
+    } else if let ([byte @ ..=127], true) = (separator.as_bytes(), s.len() < LONG) {
+        // The usual case: paths, images and the like at a slash or a colon.
+        let count = s.bytes().filter(|b| b == byte).count() + 1;
+        host.charge(s.len() + count * size_of::<Value>())?;
+        let mut parts = Vec::with_capacity(count);
+        parts.extend(s.split(char::from(*byte)).map(Value::string));
+        parts
     } else {
         let mut parts = Vec::new();
         for part in s.split(separator.as_str()) {

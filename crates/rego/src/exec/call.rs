@@ -5,9 +5,9 @@ use super::frame::{CallKey, Mock};
 use super::sink::Sink;
 use super::{Exec, Flow, Res};
 use crate::builtins::operand::charge_text;
-use crate::builtins::{Builtin, Failure, Host, Quick, Short};
+use crate::builtins::{Builtin, Failure, Host, Matcher, Quick, Short};
 use crate::error::{Code, Error};
-use crate::plan::{Block, Callee, Collect, Def, DocId, Kind, Operand, Slot};
+use crate::plan::{Block, Callee, Collect, Def, DocId, Kind, Operand, Shortcut, Slot};
 use crate::value::Value;
 use crate::value_text;
 
@@ -30,8 +30,32 @@ fn breadth(value: &Value) -> usize {
 }
 
 impl<'a> Exec<'a> {
-    /// The short way of a built-in; `None`: it has to be called.
-    pub(super) fn short(&mut self, quick: Quick, args: &[Operand], to: Slot) -> Res<bool> {
+    /// The short way of a built-in; false: it has to be called.
+    #[inline]
+    pub(super) fn short(&mut self, way: &Shortcut, args: &[Operand], to: Slot) -> Res<bool> {
+        match way {
+            Shortcut::Quick(quick) => self.quick(*quick, args, to),
+            Shortcut::Matcher(matcher) => self.matches(matcher, args, to),
+        }
+    }
+
+    #[inline(never)]
+    fn matches(&mut self, matcher: &Matcher, args: &[Operand], to: Slot) -> Res<bool> {
+        let mut few: [&'a Value; 3] = [&super::NULL; 3];
+        for (place, arg) in few.iter_mut().zip(args) {
+            *place = self.get(*arg);
+        }
+        let operands = few.get(..args.len()).unwrap_or_default();
+        let Some(found) = matcher.matches(self, operands).map_err(|f| self.halted(f))? else {
+            return Ok(false);
+        };
+        self.step()?;
+        self.set(to, if found { &super::TRUE } else { &super::FALSE });
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn quick(&mut self, quick: Quick, args: &[Operand], to: Slot) -> Res<bool> {
         let mut few: [&'a Value; 3] = [&super::NULL; 3];
         for (place, arg) in few.iter_mut().zip(args) {
             *place = self.get(*arg);

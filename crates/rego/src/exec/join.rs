@@ -22,8 +22,9 @@ pub(crate) type Index = FxHashMap<Value, SmallVec<[Row; 1]>>;
 
 /// Collections with fewer elements are looped over.
 const LEAST: usize = 8;
-/// A loop over the same collection that is not kept runs so many times before it gets an index.
-const RUNS: u32 = 3;
+/// A loop over the same collection that is not kept runs so many times before it gets an index, which takes as long as
+/// one and a half of them.
+const RUNS: u32 = 1;
 
 /// The index of a kept collection.
 #[derive(Debug, Default)]

@@ -337,7 +337,7 @@ impl<'a> Exec<'a> {
                     loc,
                     quick,
                 } => match quick {
-                    Some(quick) if self.short(*quick, args, *to)? => true,
+                    Some(quick) if self.short(quick, args, *to)? => true,
                     _ => self.call(*callee, args, *to, *mockable, *loc)?,
                 },
                 Op::Format { format, to, loc } => self.format(format, *to, *loc)?,
@@ -576,7 +576,7 @@ impl<'a> Exec<'a> {
                     to,
                     quick: Some(quick),
                     ..
-                } if self.short(*quick, args, *to)? => true,
+                } if self.short(quick, args, *to)? => true,
                 _ => {
                     let mut sink = Sink::found();
                     self.run(block, pc, &mut sink)?;

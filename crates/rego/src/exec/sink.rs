@@ -46,6 +46,8 @@ static EMPTY: LazyLock<(Value, Value, Value)> = LazyLock::new(|| {
 
 /// Doubles are thrown out when a collection has grown by this factor since the last time.
 const GROWTH: usize = 4;
+/// Longer collections are worked on with an eye on the clock.
+const LONG: usize = 1 << 10;
 /// Smaller collections keep their doubles to the end.
 const SMALL: usize = 256;
 
@@ -171,14 +173,24 @@ impl<'a> Exec<'a> {
         Ok(Flow::Next)
     }
 
+    #[inline]
     fn push<T>(&mut self, list: &mut Vec<T>, item: T) -> Res<()> {
-        lists::room(self, list).map_err(|f| self.halted(f))?;
+        if list.len() == list.capacity() && list.len() >= LONG {
+            lists::grow(self, list).map_err(|f| self.halted(f))?;
+        }
         list.push(item);
         Ok(())
     }
 
     /// Sorts items and throws out doubles.
     fn distinct(&mut self, items: &mut Vec<Value>) -> Res<()> {
+        if items.len() < LONG {
+            if !items.is_sorted_by(|a, b| a < b) {
+                items.sort();
+                items.dedup();
+            }
+            return Ok(());
+        }
         if !lists::each(self, items, |a, b| a < b).map_err(|f| self.halted(f))? {
             let list = std::mem::take(items);
             *items = lists::sorted(self, list, Ord::cmp).map_err(|f| self.halted(f))?;

@@ -5,7 +5,7 @@ use super::points::{Asked, Marking, TracePlan};
 use super::tree::{Group, Member, Tree, scalar};
 use super::{QueryPlan, format, guard, visit};
 use crate::ast::{Expr, ExprKind, Loc, Rule, Term, TermValue};
-use crate::builtins;
+use crate::builtins::{self, Matcher};
 use crate::compile::Query;
 use crate::error::{Code, Error};
 use crate::program::{CompileOptions, Rewrites};
@@ -985,7 +985,12 @@ impl<'t> Scope<'_, 't> {
             return value;
         }
         let quick = match callee {
-            Callee::Builtin(b) if !mocked && self.p.rewrites.quick => builtins::quick(b.name),
+            Callee::Builtin(b) if !mocked && self.p.rewrites.quick => {
+                builtins::quick(b.name).map(Shortcut::Quick).or_else(|| {
+                    let is_constant = |i: usize| matches!(given.get(i), Some(Operand::Const(_)));
+                    Some(Shortcut::Matcher(Box::new(Matcher::of(b.name, is_constant)?)))
+                })
+            }
             _ => None,
         };
         let loc_id = self.p.loc(loc);
@@ -994,7 +999,7 @@ impl<'t> Scope<'_, 't> {
             Callee::Function(doc) => self.asks(Asked::Doc(doc)),
             Callee::Builtin(_) => self.hands_over(&name, &given),
         }
-        let written = if quick.is_some() && !self.p.trace {
+        let written = if matches!(quick, Some(Shortcut::Quick(_))) && !self.p.trace {
             self.written_out(&name, callee, &given, args)
         } else {
             None

@@ -62,9 +62,14 @@ fn fits(ops: &[Op], at: usize) -> bool {
 /// What may as well run twice for equal items.
 fn cheap(op: &Op) -> bool {
     match op {
-        Op::Format { .. } | Op::Doc { .. } | Op::Item { .. } | Op::Found { .. } | Op::Call { quick: Some(_), .. } => {
-            true
-        }
+        Op::Format { .. }
+        | Op::Doc { .. }
+        | Op::Item { .. }
+        | Op::Found { .. }
+        | Op::Call {
+            quick: Some(Shortcut::Quick(_)),
+            ..
+        } => true,
         op if op.plain() => true,
         Op::Not { block } => block.ops.iter().all(cheap),
         _ => false,

@@ -4,7 +4,7 @@ use super::format::Format;
 use super::join::Key as JoinKey;
 use super::select::Select;
 use crate::ast::Loc;
-use crate::builtins::{Builtin, Quick};
+use crate::builtins::{Builtin, Matcher, Quick};
 use crate::value::{Hint, Value};
 
 /// Where an operation finds a value that is there for sure: everything undefined has left the block before.
@@ -67,6 +67,15 @@ impl std::fmt::Debug for Callee {
             Callee::Function(d) => write!(f, "function {d}"),
         }
     }
+}
+
+/// A short way of a call of a built-in.
+#[derive(Debug)]
+pub(crate) enum Shortcut {
+    /// An answer that is there already.
+    Quick(Quick),
+    /// A pattern that is read already.
+    Matcher(Box<Matcher>),
 }
 
 /// A step below a node of the document tree that is only known when running.
@@ -175,7 +184,7 @@ pub(crate) enum Op {
         mockable: bool,
         loc: u32,
         /// A short way that most calls can take.
-        quick: Option<Quick>,
+        quick: Option<Shortcut>,
     },
     /// A call that writes a text by a constant format.
     Format { format: Box<Format>, to: Slot, loc: u32 },

@@ -475,7 +475,10 @@ fn weight(block: &Block, functions: &impl Fn(DocId) -> usize) -> usize {
                 callee: Callee::Function(id),
                 ..
             } => functions(*id).saturating_add(4),
-            Op::Call { quick: Some(_), .. } => 2,
+            Op::Call {
+                quick: Some(Shortcut::Quick(_)),
+                ..
+            } => 2,
             Op::Format { .. } => 6,
             Op::Call { .. } => 12,
             Op::MakeArray { .. } | Op::MakeSet { .. } | Op::MakeObject { .. } | Op::Doc { .. } => 4,

@@ -1,0 +1,72 @@
+//! Patterns that a call names as constants: read once for the call, not looked for in a cache by their text each time.
+
+use super::glob::Glob;
+use super::re2::Pattern;
+use super::{Failure, Host};
+use crate::value::Value;
+use std::sync::OnceLock;
+
+/// The pattern of one call.
+pub(crate) struct Matcher {
+    kind: Kind,
+    /// Made by the first call that gets here; `None`: it has to be called, which tells what is wrong.
+    ready: OnceLock<Option<Ready>>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Regex,
+    Glob,
+}
+
+enum Ready {
+    Regex(Pattern),
+    Glob(Glob),
+}
+
+impl Matcher {
+    /// For a call of a built-in whose first operands are constants, by number; `None`: it is no such built-in.
+    pub(crate) fn of(name: &str, is_constant: impl Fn(usize) -> bool) -> Option<Matcher> {
+        let kind = match name {
+            "regex.match" | "re_match" if is_constant(0) => Kind::Regex,
+            "glob.match" if is_constant(0) && is_constant(1) => Kind::Glob,
+            _ => return None,
+        };
+        Some(Matcher {
+            kind,
+            ready: OnceLock::new(),
+        })
+    }
+
+    /// Whether the last operand matches; `None`: the built-in has to be called.
+    ///
+    /// # Errors
+    /// The time is up.
+    pub(crate) fn matches(&self, host: &mut dyn Host, args: &[&Value]) -> Result<Option<bool>, Failure> {
+        let Some(Value::String(text)) = args.last() else {
+            return Ok(None);
+        };
+        let ready = self.ready.get_or_init(|| match (self.kind, args) {
+            (Kind::Regex, [Value::String(pattern), _]) => Pattern::new(pattern).ok().map(Ready::Regex),
+            (Kind::Glob, [_, _, _]) => Glob::of(args).ok().map(Ready::Glob),
+            _ => None,
+        });
+        match ready {
+            Some(Ready::Regex(pattern)) => {
+                host.work(text.len())?;
+                Ok(Some(pattern.is_match(text)))
+            }
+            Some(Ready::Glob(glob)) => {
+                host.work(text.len())?;
+                glob.matches(host, text).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+impl std::fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Matcher")
+    }
+}
