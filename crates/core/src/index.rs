@@ -62,6 +62,10 @@ impl List {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.rest.is_empty() && self.by_namespace.is_empty() && self.by_label.is_empty() && self.by_name.is_empty()
+    }
+
     fn find(&self, namespace: Option<&str>, object: &Value, out: &mut Vec<u32>) {
         out.extend(&self.rest);
         if !self.by_namespace.is_empty() {
@@ -135,6 +139,14 @@ impl Index {
                 }
             }
         }
+    }
+
+    /// Whether some constraint can match an object of a group and kind.
+    pub(crate) fn asks_for(&self, group: &str, kind: &str) -> bool {
+        !self.any.is_empty()
+            || self.exact.get(kind).is_some_and(|groups| groups.contains_key(group))
+            || self.by_kind.contains_key(kind)
+            || self.by_group.contains_key(group)
     }
 
     /// Numbers of the constraints that can have something to say to a review, ascending.

@@ -253,6 +253,12 @@ impl PolicySet {
         self.policies.get(at.ok()?)
     }
 
+    /// Whether a constraint can match an object of a group and kind, or an ExpansionTemplate is there: if not, next to
+    /// nothing of such an object is needed to answer a review. A guess for who wants to save work.
+    pub fn asks_for(&self, group: &str, kind: &str) -> bool {
+        !self.expansions.is_empty() || self.index.asks_for(group, kind)
+    }
+
     /// Policies that can match a review, in order of kind and name.
     pub(crate) fn candidates<'a>(
         &'a self,

@@ -3,11 +3,15 @@
 //! The reader keeps no stack of its own calls: open containers are places in two shared lists, so nesting costs
 //! memory only, and every container is allocated once at its final size. Messages are Go's.
 
+mod walk;
+
 use crate::number::Number;
 use crate::value::{Object, Value};
 use smol_str::SmolStr;
 use std::fmt::Write as _;
 use std::sync::Arc;
+
+pub use walk::Walk;
 
 /// How JSON is read.
 #[derive(Clone, Copy, Debug)]
@@ -58,26 +62,20 @@ pub fn read(text: &[u8], options: ReadOptions) -> Result<Value, ReadError> {
         Ok(t) => t,
         Err(e) => return Err(place(text, e.valid_up_to(), "invalid UTF-8".into())),
     };
-    let mut reader = Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-    };
-    let whole = reader.document(options).and_then(|value| match reader.space() {
-        Some(_) => Err(reader.wrong("after top-level value")),
-        None => Ok(value),
-    });
+    let mut reader = Reader::new(text);
+    let whole = reader
+        .document(options, &mut { options.values })
+        .and_then(|value| match reader.space() {
+            Some(_) => Err(reader.wrong("after top-level value")),
+            None => Ok(value),
+        });
     whole.map_err(|message| place(text.as_bytes(), reader.at, message))
 }
 
 /// Reads the first JSON value of a text, and gives what follows it.
 pub(crate) fn read_first(text: &str, options: ReadOptions) -> Result<(Value, &str), ReadError> {
-    let mut reader = Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-    };
-    match reader.document(options) {
+    let mut reader = Reader::new(text);
+    match reader.document(options, &mut { options.values }) {
         Ok(value) => {
             reader.space();
             Ok((value, text.get(reader.at..).unwrap_or("")))
@@ -111,7 +109,15 @@ const ROOM: usize = 32;
 
 const END: &str = "unexpected end of JSON input";
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Reader<'a> {
+        Reader {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -142,14 +148,14 @@ impl Reader<'_> {
 
     // Strings go from where they are made to where they stay, never through a result: moving what was just written in
     // parts costs more than making it.
-    fn document(&mut self, options: ReadOptions) -> Result<Value, String> {
+    /// `left`: how many values there may still be.
+    fn document(&mut self, options: ReadOptions, left: &mut usize) -> Result<Value, String> {
         let mut open: Vec<Open> = Vec::with_capacity(ROOM);
         let mut items: Vec<Value> = Vec::with_capacity(ROOM);
         let mut entries: Vec<(Value, Value)> = Vec::with_capacity(ROOM);
-        let mut left = options.values;
         loop {
             // A value begins here.
-            left = left
+            *left = left
                 .checked_sub(1)
                 .ok_or_else(|| format!("more than {} values", options.values))?;
             let into = open.last().map(|o| o.object);
@@ -330,7 +336,7 @@ impl Reader<'_> {
 
     /// The string that begins here, unless it has escapes or a fault.
     #[inline]
-    fn plain(&mut self) -> Option<&str> {
+    fn plain(&mut self) -> Option<&'a str> {
         let start = self.at + 1;
         let end = start + plain_length(self.bytes.get(start..)?);
         if self.bytes.get(end) != Some(&b'"') {
@@ -458,18 +464,9 @@ fn object_of(members: Vec<(Value, Value)>, refuse_duplicates: bool) -> Result<Ar
     if !refuse_duplicates {
         return Ok(Arc::new(Object::from_named(members)));
     }
-    let count = members.len();
-    let mut names: Vec<Value> = members.iter().map(|m| m.0.clone()).collect();
-    let object = Object::from_named(members);
-    if object.len() < count {
-        names.sort();
-        let twice = names.windows(2).find(|w| w.first() == w.last()).and_then(|w| w.first());
-        return Err(format!(
-            "key {} stands twice in one object",
-            twice.map(crate::value_text::text).unwrap_or_default()
-        ));
-    }
-    Ok(Arc::new(object))
+    let made = Object::of_distinct(members);
+    made.map(Arc::new)
+        .map_err(|key| format!("key {} stands twice in one object", crate::value_text::text(&key)))
 }
 
 /// Compact JSON as OPA's `json.marshal` writes it: sets as arrays, keys of any type as their JSON text, keys sorted as

@@ -143,7 +143,20 @@ impl Object {
     }
 
     /// [`Object::from_entries`] where all keys are strings, which are then compared as such.
-    pub(crate) fn from_named(mut entries: Vec<(Value, Value)>) -> Object {
+    pub(crate) fn from_named(entries: Vec<(Value, Value)>) -> Object {
+        Object::of_named(entries).unwrap_or_else(|(entries, _)| Object::from_entries(entries))
+    }
+
+    /// [`Object::from_named`] where each key may be there once.
+    ///
+    /// # Errors
+    /// A key that is there twice.
+    pub(crate) fn of_distinct(entries: Vec<(Value, Value)>) -> Result<Object, Value> {
+        Object::of_named(entries).map_err(|(_, twice)| twice)
+    }
+
+    /// Gives back what has a key twice, equal keys in the order they came, and the first such key.
+    fn of_named(mut entries: Vec<(Value, Value)>) -> Result<Object, (Vec<(Value, Value)>, Value)> {
         fn name(e: &(Value, Value)) -> &str {
             e.0.as_str().unwrap_or("")
         }
@@ -158,11 +171,15 @@ impl Object {
         }
         if !sorted {
             entries.sort_by(|a, b| name(a).cmp(name(b)));
-            if entries.windows(2).any(|w| matches!(w, [a, b] if name(a) == name(b))) {
-                return Object::from_entries(entries);
+            let twice = entries
+                .iter()
+                .zip(entries.iter().skip(1))
+                .find(|(a, b)| name(a) == name(b));
+            if let Some(twice) = twice.map(|t| t.0.0.clone()) {
+                return Err((entries, twice));
             }
         }
-        Object { entries, marks }
+        Ok(Object { entries, marks })
     }
 
     /// The marks of keys that are all strings and stand in order, each once.
