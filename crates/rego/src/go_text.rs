@@ -60,8 +60,13 @@ pub(crate) fn quote(out: &mut String, s: &str) {
 pub(crate) fn quote_with(out: &mut String, s: &str, quote: char, ascii: bool) {
     out.reserve(s.len() + 2);
     out.push(quote);
-    for c in s.chars() {
-        escape(out, c, quote, ascii);
+    let plain = |b: u8| matches!(b, b' '..=b'~') && b != b'\\' && char::from(b) != quote;
+    if s.bytes().all(plain) {
+        out.push_str(s);
+    } else {
+        for c in s.chars() {
+            escape(out, c, quote, ascii);
+        }
     }
     out.push(quote);
 }

@@ -4,10 +4,11 @@ use crate::ast;
 use crate::builtins::Capabilities;
 use crate::compile::Compiled;
 use crate::error::Error;
-use crate::exec::{Arena, Exec, Tracer, UNBOUND};
+use crate::exec::{Arena, Exec, NARROW, Slots, Tracer, WIDE};
 use crate::trace::{Trace, TraceOptions};
 use crate::value::Value;
 use std::any::Any;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// How modules are compiled.
@@ -273,8 +274,17 @@ impl Program {
     /// # Errors
     /// Conflicts, limits, and (strict mode) the first built-in error.
     pub fn eval(&self, entry: Entry, context: &Context<'_>) -> Result<Outcome, Error> {
+        if self.plan.wide.load(Relaxed) {
+            self.eval_with::<WIDE>(entry, context)
+        } else {
+            self.eval_with::<NARROW>(entry, context)
+        }
+    }
+
+    #[inline(never)]
+    fn eval_with<const N: usize>(&self, entry: Entry, context: &Context<'_>) -> Result<Outcome, Error> {
         let arena = Arena::default();
-        let mut slots = UNBOUND;
+        let mut slots: Slots<'_, N> = [None; N];
         let mut exec = Exec::new(&self.plan, &arena, &mut slots, context);
         let value = match (entry.0 as usize).checked_sub(self.plan.queries.len()) {
             Some(node) if node < self.plan.nodes.len() => exec.node(node as u32),
@@ -308,7 +318,7 @@ impl Program {
             Target::Path(path) => Some(&**path),
         };
         let arena = Arena::default();
-        let mut slots = UNBOUND;
+        let mut slots: Slots<'_, NARROW> = [None; NARROW];
         let mut exec = Exec::new(&self.plan, &arena, &mut slots, context);
         exec.tracer = Some(Box::new(Tracer::new(&self.plan, options, path)));
         let value = exec.target(&target);

@@ -9,12 +9,16 @@ use std::fmt::Write;
 /// Longer texts go the long way, where size is charged before anything is written.
 const LONG: usize = 4 << 10;
 
+/// Room for a text at first.
+const ROOM: usize = 256;
+
 impl<'a> Exec<'a> {
     #[inline(never)]
     pub(super) fn format(&mut self, format: &'a Format, to: Slot, loc: u32) -> Res<bool> {
         // Taken out while values are asked for.
         let mut text = std::mem::take(&mut self.text);
         text.clear();
+        text.reserve(ROOM);
         let plain = self.write(format, &mut text);
         if plain {
             self.step()?;

@@ -27,6 +27,7 @@ use sink::Sink;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(crate) use join::Kept;
 pub(crate) use trace::Tracer;
@@ -59,10 +60,12 @@ pub(crate) struct Arena<'a> {
 const ROOM: usize = 32;
 
 /// The first slots, on the caller's stack.
-pub(crate) type Slots<'a> = [Option<&'a Value>; 64];
+pub(crate) type Slots<'a, const N: usize> = [Option<&'a Value>; N];
 
-/// No slot is bound.
-pub(crate) const UNBOUND: Slots<'static> = [None; 64];
+/// So many slots are enough for most programs: they are cleared for every evaluation.
+pub(crate) const NARROW: usize = 64;
+/// So many are there for a program that needed more before: making room later takes longer than clearing these.
+pub(crate) const WIDE: usize = 256;
 
 impl Arena<'_> {
     #[inline]
@@ -119,7 +122,7 @@ impl<'a> Exec<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         arena: &'a Arena<'a>,
-        slots: &'a mut Slots<'a>,
+        slots: &'a mut [Option<&'a Value>],
         context: &'a Context<'a>,
     ) -> Exec<'a> {
         Exec {
@@ -150,6 +153,7 @@ impl<'a> Exec<'a> {
     /// Makes room for the slots up to [`Exec::top`].
     #[cold]
     fn grow(&mut self) {
+        self.plan.wide.store(true, Relaxed);
         let len = self.top.max(2 * self.slots.len());
         let room = self.arena.slots.get_or_init(|| typed_arena::Arena::with_capacity(len));
         let before = self.slots.iter().copied();

@@ -15,9 +15,9 @@ use smol_str::SmolStr;
 /// Functions in functions that are put in place.
 const DEPTH: usize = 4;
 /// Terms of a body that is short.
-const TERMS: usize = 64;
+const TERMS: usize = 160;
 /// Operations of a body that is short, those in its closures included.
-const OPS: usize = 16;
+const OPS: usize = 48;
 /// Bodies of a test under `not`.
 const BODIES: usize = 3;
 

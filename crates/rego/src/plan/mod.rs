@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::exec::Kept;
 use crate::program::{CompileOptions, Reads};
 use crate::value::Value;
+use std::sync::atomic::AtomicBool;
 
 /// The plan of a program: immutable, read by every evaluation.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) kept: Vec<Kept>,
     /// What a tracer is told; empty unless compiled for tracing.
     pub(crate) trace: TracePlan,
+    /// An evaluation needed many slots: a guess about the next one, never more.
+    pub(crate) wide: AtomicBool,
     /// See [`crate::Program::hides_errors`].
     pub(crate) guarded: bool,
 }
@@ -117,6 +120,7 @@ pub(crate) fn plan(compiled: Compiled, options: &CompileOptions) -> Result<Plan,
         queries,
         reads,
         cache: Cache::default(),
+        wide: AtomicBool::new(false),
         kept: joins.iter().map(|_| Kept::default()).collect(),
         joins,
         trace: done.trace,
