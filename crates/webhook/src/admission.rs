@@ -246,21 +246,16 @@ pub fn begin(
         Ok(warnings) => warnings,
         Err(judged) => return Step::Done(done(&request, *judged, options)),
     };
-    let name = request.text(&["namespace"]);
-    let found = if name.is_empty() || request.is_namespace() {
-        None
-    } else {
-        match namespace(name) {
-            KnownNamespace::Found(value) => Some(value),
-            KnownNamespace::Nobody => None,
-            KnownNamespace::Ask => {
-                return Step::Namespace(Box::new(Pending {
-                    namespace: name.to_owned(),
-                    request,
-                    current,
-                    warnings,
-                }));
-            }
+    let found = match lives_in(&request, namespace) {
+        KnownNamespace::Found(value) => Some(value),
+        KnownNamespace::Nobody => None,
+        KnownNamespace::Ask => {
+            return Step::Namespace(Box::new(Pending {
+                namespace: request.text(&["namespace"]).to_owned(),
+                request,
+                current,
+                warnings,
+            }));
         }
     };
     match ready(request, found, current, warnings, options) {
@@ -285,19 +280,23 @@ fn untouched(
         Ok(warnings) => warnings,
         Err(judged) => return Some(done(&request, *judged, options)),
     };
-    let name = request.text(&["namespace"]);
-    let found = if name.is_empty() || request.is_namespace() {
-        None
-    } else {
-        match namespace(name) {
-            KnownNamespace::Found(value) => Some(value),
-            KnownNamespace::Nobody => None,
-            KnownNamespace::Ask => return None,
-        }
+    let found = match lives_in(&request, namespace) {
+        KnownNamespace::Found(value) => Some(value),
+        KnownNamespace::Nobody => None,
+        KnownNamespace::Ask => return None,
     };
     let review = Review::outline(&request.value, found)?;
     let judged = admit::untouched(&review, current, &warnings, options)?;
     Some(done(&request, judged, options))
+}
+
+/// What is known of the Namespace that a request's object lives in; nobody is asked about what lives in none.
+fn lives_in(request: &Request, namespace: impl Fn(&str) -> KnownNamespace) -> KnownNamespace {
+    match request.text(&["namespace"]) {
+        "" => KnownNamespace::Nobody,
+        _ if request.is_namespace() => KnownNamespace::Nobody,
+        name => namespace(name),
+    }
 }
 
 /// A review with everything that judging it takes, or the answer, where no policy has anything to say.

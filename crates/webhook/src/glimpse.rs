@@ -4,7 +4,7 @@
 //! searching it: what a tenant writes into an object cannot pass for the uid of the request.
 
 use crate::request::Version;
-use regent_rego::{Value, json};
+use regent_rego::json;
 
 /// Bytes that are looked at.
 pub(crate) const LENGTH: usize = 4 << 10;
@@ -17,130 +17,42 @@ pub(crate) struct Glimpse {
     pub(crate) version: Version,
 }
 
-/// Looks at the beginning of a review.
+/// Looks at the beginning of a review. Where it ends or is no JSON the walk ends; what was found until then counts.
 pub(crate) fn glimpse(text: &[u8]) -> Glimpse {
     let text = text.get(..LENGTH).unwrap_or(text);
-    let mut walk = Walk { text, at: 0 };
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text.as_bytes(),
+        Err(e) => text.get(..e.valid_up_to()).unwrap_or_default(),
+    };
     let mut found = Glimpse::default();
-    let _ = walk.review(&mut found);
+    let options = json::ReadOptions {
+        depth: usize::MAX,
+        ..json::ReadOptions::default()
+    };
+    if let Some(mut walk) = json::Walk::new(text, options) {
+        let _ = review(&mut walk, &mut found);
+    }
     found
 }
 
-/// Steps give `None` where the text ends or is no JSON; what was found until then counts.
-struct Walk<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl Walk<'_> {
-    fn next(&mut self) -> Option<u8> {
-        loop {
-            let byte = *self.text.get(self.at)?;
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(byte);
-            }
-            self.at += 1;
+fn review(walk: &mut json::Walk<'_>, found: &mut Glimpse) -> Option<()> {
+    walk.members(|walk, key| match key {
+        "apiVersion" => {
+            let version = walk.value()?;
+            found.version = version.as_str().and_then(Version::parse).unwrap_or_default();
+            Some(())
         }
-    }
-
-    fn eat(&mut self, wanted: u8) -> Option<()> {
-        (self.next()? == wanted).then(|| self.at += 1)
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let start = self.at;
-        self.skip_string()?;
-        match json::read(self.text.get(start..self.at)?, json::ReadOptions::default()) {
-            Ok(Value::String(text)) => Some(text.to_string()),
-            _ => None,
-        }
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        self.eat(b'"')?;
-        loop {
-            match *self.text.get(self.at)? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    /// Passes a value; only counts brackets.
-    fn skip(&mut self) -> Option<()> {
-        let mut open = 0u32;
-        loop {
-            match self.next()? {
-                b'"' => self.skip_string()?,
-                b'{' | b'[' => {
-                    open += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    open = open.checked_sub(1)?;
-                    self.at += 1;
-                }
-                b',' | b':' if open > 0 => {
-                    self.at += 1;
-                    continue;
-                }
-                b',' | b':' => return None,
-                _ => {
-                    while !matches!(
-                        *self.text.get(self.at)?,
-                        b',' | b':' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t'
-                    ) {
-                        self.at += 1;
-                    }
-                }
-            }
-            if open == 0 {
-                return Some(());
-            }
-        }
-    }
-
-    /// Calls `member` for each key, at its value.
-    fn members(&mut self, mut member: impl FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
-        self.eat(b'{')?;
-        if self.next()? == b'}' {
-            return self.eat(b'}');
-        }
-        loop {
-            self.next()?;
-            let key = self.string()?;
-            self.eat(b':')?;
-            self.next()?;
-            member(self, &key)?;
-            match self.next()? {
-                b',' => self.at += 1,
-                b'}' => return self.eat(b'}'),
-                _ => return None,
-            }
-        }
-    }
-
-    fn review(&mut self, found: &mut Glimpse) -> Option<()> {
-        self.members(|walk, key| match (key, walk.next()?) {
-            ("apiVersion", b'"') => {
-                let text = walk.string()?;
-                found.version = Version::parse(&text).unwrap_or_default();
+        "request" if walk.is_object() => walk.members(|walk, key| match key {
+            "uid" => {
+                let uid = walk.value()?;
+                let uid = uid.as_str().filter(|u| !u.is_empty() && u.len() <= LONGEST_UID);
+                found.uid = uid.map(str::to_owned);
                 Some(())
             }
-            ("request", b'{') => walk.members(|walk, key| match (key, walk.next()?) {
-                ("uid", b'"') => {
-                    found.uid = walk.string().filter(|u| !u.is_empty() && u.len() <= LONGEST_UID);
-                    Some(())
-                }
-                _ => walk.skip(),
-            }),
-            _ => walk.skip(),
-        })
-    }
+            _ => walk.pass(),
+        }),
+        _ => walk.pass(),
+    })
 }
 
 #[cfg(test)]

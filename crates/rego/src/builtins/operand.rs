@@ -168,14 +168,22 @@ const CHUNK: usize = 16 << 10;
 /// Takes a value's text out of the room; false when there is not enough.
 #[inline]
 fn fits(value: &Value, room: &mut usize) -> bool {
-    let own = match value {
-        Value::Null | Value::Bool(_) => 0,
-        Value::String(s) => s.len(),
-        Value::Number(Number::Text(d)) => d.text().len(),
-        Value::Number(Number::Int(_)) => 12,
-        Value::Array(_) | Value::Object(_) | Value::Set(_) => return all_fit(value, room),
-    };
-    take(room, own + 8)
+    match scalar(value) {
+        Some(size) => take(room, size),
+        None => all_fit(value, room),
+    }
+}
+
+/// What a value takes that holds no others.
+#[inline]
+fn scalar(value: &Value) -> Option<usize> {
+    Some(match value {
+        Value::Null | Value::Bool(_) => 8,
+        Value::String(s) => s.len() + 8,
+        Value::Number(Number::Int(_)) => 20,
+        Value::Number(Number::Text(d)) => d.text().len() + 8,
+        Value::Array(_) | Value::Object(_) | Value::Set(_) => return None,
+    })
 }
 
 #[inline]
@@ -187,13 +195,22 @@ fn take(room: &mut usize, size: usize) -> bool {
 
 #[inline(never)]
 fn all_fit(value: &Value, room: &mut usize) -> bool {
-    take(room, 8)
-        && match value {
-            Value::Array(items) => items.iter().all(|v| fits(v, room)),
-            Value::Set(items) => items.iter().all(|v| fits(v, room)),
-            Value::Object(o) => o.iter().all(|(k, v)| fits(k, room) && fits(v, room)),
-            _ => true,
+    // Gathered here and taken at the end: many are not even begun.
+    let mut own = 8;
+    let mut inner = |value: &Value, room: &mut usize| match scalar(value) {
+        Some(size) => {
+            own += size;
+            true
         }
+        None => all_fit(value, room),
+    };
+    let fit = match value {
+        Value::Array(items) => items.len() <= CHUNK / 8 && items.iter().all(|v| inner(v, room)),
+        Value::Set(items) => items.len() <= CHUNK / 8 && items.iter().all(|v| inner(v, room)),
+        Value::Object(o) => o.len() <= CHUNK / 8 && o.iter().all(|(k, v)| inner(k, room) && inner(v, room)),
+        _ => true,
+    };
+    fit && take(room, own)
 }
 
 fn charge_part(host: &mut dyn Host, value: &Value, times: usize, pending: &mut usize) -> Result<(), Failure> {
