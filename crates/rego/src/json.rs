@@ -508,6 +508,15 @@ pub fn write_indented(value: &Value, prefix: &str, indent: &str) -> String {
 pub fn write_string(out: &mut String, s: &str, escape_html: bool) {
     out.reserve(s.len() + 2);
     out.push('"');
+    let bytes = s.as_bytes();
+    let as_it_is = s.is_ascii()
+        && plain_length(bytes) == bytes.len()
+        && !(escape_html && bytes.iter().any(|b| matches!(b, b'<' | b'>' | b'&')));
+    if as_it_is {
+        out.push_str(s);
+        out.push('"');
+        return;
+    }
     for c in s.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -60,7 +60,7 @@ impl Answer {
 
     /// The AdmissionReview, in the fields' order of Kubernetes.
     pub(crate) fn write(&self, uid: &str, version: Version) -> Vec<u8> {
-        let mut out = String::with_capacity(256 + self.message.len());
+        let mut out = String::with_capacity(512 + self.message.len());
         out.push_str("{\"kind\":\"AdmissionReview\",\"apiVersion\":\"");
         out.push_str(version.as_str());
         out.push_str("\",\"response\":{\"uid\":");
