@@ -25,9 +25,15 @@ impl<'t> Scope<'_, 't> {
     /// The value of a call, the function's body put in its place; `None`: it has to be called.
     pub(super) fn inline(&mut self, doc: DocId, args: &[Operand]) -> Option<Operand> {
         let rule = *self.short(doc, 1)?.first()?;
-        let (value, ops) = self.planned(rule, args)?;
-        let fits = ops.iter().all(|op| !iterates(op) && (!self.looped || !makes(op)));
-        if !fits || count(&ops) > OPS {
+        let next = self.next_slot();
+        let planned = self.planned(rule, args);
+        let fits = |ops: &[Op]| count(ops) <= OPS && !ops.iter().any(iterates);
+        let Some((value, ops)) = planned.filter(|(_, ops)| fits(ops)) else {
+            self.never(doc, next);
+            return None;
+        };
+        if self.looped && ops.iter().any(makes) {
+            self.free_slots(next);
             return None;
         }
         self.ops.extend(ops);
@@ -67,7 +73,10 @@ impl<'t> Scope<'_, 't> {
                         block: Box::new(Block { ops }),
                     });
                 }
-                _ => {
+                planned => {
+                    if planned.is_some_and(|(_, ops)| count(&ops) > OPS) {
+                        self.never(doc, next);
+                    }
                     self.free_slots(next);
                     return false;
                 }
@@ -75,6 +84,13 @@ impl<'t> Scope<'_, 't> {
         }
         self.ops.extend(nots);
         true
+    }
+
+    /// A function is too long once what it calls is put in place, too. It is not tried again: each of its calls in each
+    /// that was tried would plan all of it anew, which multiplies with every level.
+    fn never(&mut self, doc: DocId, next: Slot) {
+        self.p.short_functions.insert(doc, false);
+        self.free_slots(next);
     }
 
     /// A term that is an operand already.
