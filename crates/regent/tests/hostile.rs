@@ -18,15 +18,12 @@ use common::{Failures, files, regent, repository, scratch, yaml};
 use regent_rego::{Value, json};
 use std::sync::Mutex;
 
-/// Milliseconds a program may run: the figure of the promise where it is taken strictly (`REGENT_STRICT`), a shorter one
-/// where only the outcome is looked at; `REGENT_HOSTILE_MS` sets another.
+/// Milliseconds a program may run; the real figure of the promise is 1000 (set `REGENT_HOSTILE_MS`).
 fn limit() -> u64 {
-    let set = std::env::var("REGENT_HOSTILE_MS").ok().and_then(|s| s.parse().ok());
-    set.unwrap_or(if std::env::var_os("REGENT_STRICT").is_some() {
-        1_000
-    } else {
-        300
-    })
+    std::env::var("REGENT_HOSTILE_MS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(300)
 }
 
 fn input(case: &Value) -> String {
