@@ -206,6 +206,11 @@ impl Namespaces {
     }
 
     fn take(&self, change: Change, cluster: &Cluster) {
+        if matches!(change, Change::NoKind | Change::Unreachable(_)) {
+            return;
+        }
+        // First, so that what is known is never without an age.
+        cluster.heard();
         let name = |o: &DynamicObject| o.metadata.name.clone().unwrap_or_default();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match change {
@@ -228,10 +233,9 @@ impl Namespaces {
             Change::Gone(object) => {
                 known.by_name.remove(&name(&object));
             }
-            Change::NoKind | Change::Unreachable(_) => return,
+            Change::NoKind | Change::Unreachable(_) => {}
         }
         drop(known);
         self.changed.notify_one();
-        cluster.heard();
     }
 }

@@ -18,8 +18,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -35,12 +35,15 @@ enum Does {
     Forbids,
     /// There is no such Namespace, and no list yet.
     HasNone,
+    /// Hangs up on whoever calls, as one that is away; its port stays ours, so that nobody else answers there.
+    HangsUp,
 }
 
 /// An API server; it goes away when dropped.
 struct Api {
     port: u16,
     stop: Arc<AtomicBool>,
+    does: Arc<Mutex<Does>>,
 }
 
 impl Drop for Api {
@@ -62,17 +65,20 @@ impl Api {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = Arc::new(AtomicBool::new(false));
-        let ends = stop.clone();
+        let does = Arc::new(Mutex::new(does));
+        let (ends, now) = (stop.clone(), does.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if ends.load(Ordering::SeqCst) {
                     return;
                 }
-                let ends = ends.clone();
-                std::thread::spawn(move || answer(stream, does, &ends));
+                let (ends, does) = (ends.clone(), *now.lock().unwrap());
+                if does != Does::HangsUp {
+                    std::thread::spawn(move || answer(stream, does, &ends));
+                }
             }
         });
-        Api { port, stop }
+        Api { port, stop, does }
     }
 }
 
@@ -123,11 +129,6 @@ fn answer(mut stream: TcpStream, does: Does, ends: &AtomicBool) {
             Ok(())
         }
     };
-}
-
-/// A port where nobody listens.
-fn nobody() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn watcher(cache: &Path, port: u16) -> Watcher {
@@ -198,39 +199,39 @@ fn what_an_earlier_run_knew_serves_only_where_nothing_newer_can_be_had() {
     let absent = |file: &Path| fs::remove_file(file).unwrap();
     let told = |team: &str| Ok(Some(team.to_owned()));
     let cannot = Err("cannot be looked up");
-    // What the API server does (`None`: it is away), what becomes of what was kept, which Namespace; what is told, and
+    // What the API server does, what becomes of what was kept, which Namespace; what is told, and
     // whether that serves as kept.
     type Case = (
-        Option<Does>,
+        Does,
         fn(&Path),
         &'static str,
         Result<Option<String>, &'static str>,
         bool,
     );
     let cases: Vec<Case> = vec![
-        (None, old, "shop", told("old"), true),
-        (None, old, "other", cannot.clone(), true),
-        (None, broken, "shop", cannot.clone(), false),
-        (None, absent, "shop", cannot.clone(), false),
-        (Some(Does::Gives("new")), old, "shop", told("new"), false),
-        (Some(Does::GivesUnlisted("new")), old, "shop", told("new"), false),
-        (Some(Does::HasNone), old, "shop", Ok(None), false),
-        (Some(Does::Forbids), old, "shop", cannot, false),
+        (Does::HangsUp, old, "shop", told("old"), true),
+        (Does::HangsUp, old, "other", cannot.clone(), true),
+        (Does::HangsUp, broken, "shop", cannot.clone(), false),
+        (Does::HangsUp, absent, "shop", cannot.clone(), false),
+        (Does::Gives("new"), old, "shop", told("new"), false),
+        (Does::GivesUnlisted("new"), old, "shop", told("new"), false),
+        (Does::HasNone, old, "shop", Ok(None), false),
+        (Does::Forbids, old, "shop", cannot, false),
     ];
     for (does, becomes, name, wanted, kept) in cases {
         let what = format!("{does:?} {name} {wanted:?}");
         let cache = scratch("namespaces");
         left_behind(&cache);
         becomes(&file(&cache));
-        let api = does.map(Api::start);
-        let watcher = watcher(&cache, api.as_ref().map_or_else(nobody, |a| a.port));
+        let api = Api::start(does);
+        let watcher = watcher(&cache, api.port);
         let namespaces = watcher.namespaces();
         let found = runtime.block_on(async { tokio::time::timeout(SOON, namespaces.find(name)).await.expect(&what) });
         match (&found, &wanted) {
             (Err(why), Err(wanted)) => assert!(why.contains(wanted), "{what}: {why}"),
             _ => assert_eq!(found.and_then(team), wanted.map_err(str::to_owned), "{what}"),
         }
-        if kept || matches!(does, Some(Does::Gives(_))) {
+        if kept || matches!(does, Does::Gives(_)) {
             // One Namespace may have been told of before the list came.
             wait("it is ready by the list or by what is kept", || namespaces.is_synced());
             assert_eq!(namespaces.count(), 1, "{what}");
@@ -253,8 +254,8 @@ fn the_first_list_takes_the_place_of_what_was_kept() {
     let hour = Duration::from_secs(3_600);
     let aged = fs::File::options().write(true).open(file(&cache)).unwrap();
     aged.set_modified(SystemTime::now() - hour).unwrap();
-    let port = nobody();
-    let watcher = watcher(&cache, port);
+    let api = Api::start(Does::HangsUp);
+    let watcher = watcher(&cache, api.port);
     let namespaces = watcher.namespaces();
     wait("what is kept serves", || namespaces.are_kept());
     let age = namespaces.staleness().expect("an age");
@@ -265,21 +266,12 @@ fn the_first_list_takes_the_place_of_what_was_kept() {
         Some("kept"),
         "policies may read all of it"
     );
-    // It comes back, on the same port.
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let ends = stop.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let ends = ends.clone();
-            std::thread::spawn(move || answer(stream, Does::Gives("new"), &ends));
-        }
-    });
+    // It comes back.
+    *api.does.lock().unwrap() = Does::Gives("new");
     wait("its list serves", || !namespaces.are_kept());
     assert_eq!(team(namespaces.get("shop")), Ok(Some("new".to_owned())));
     assert!(namespaces.is_synced());
     assert!(namespaces.staleness().expect("an age") < hour);
-    stop.store(true, Ordering::SeqCst);
     drop(watcher);
     let _ = fs::remove_dir_all(cache);
 }
