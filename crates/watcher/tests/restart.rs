@@ -50,6 +50,10 @@ fn serves_one(cache: &Path) -> (Watcher, Arc<str>) {
     let one = watcher(cache, numbered(1));
     wait_for(one.store(), "a set serves", |s| s.current().is_some());
     let revision = revision(&one);
+    // The next set takes its place on the way to the disk if that has not written it yet.
+    wait_for(one.store(), "it is kept", |_| {
+        fs::read_to_string(cache.join("state.json")).is_ok_and(|state| state.contains(&*revision))
+    });
     (one, revision)
 }
 
