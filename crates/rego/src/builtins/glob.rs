@@ -81,9 +81,14 @@ fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
     key.push_str(pattern);
     key.push('\0');
     key.extend(&separators);
-    let glob = host
-        .cache()
-        .get_or_make("glob", &key, || Glob::new(pattern, separators))?;
+    let glob = match host.cache().get("glob", &key) {
+        Some(glob) => glob,
+        None => {
+            let glob = Glob::new(pattern, separators)?;
+            let weight = glob.steps.len() * size_of::<Step>() + key.len();
+            host.cache().keep("glob", &key, glob, weight)
+        }
+    };
     host.charge(text.len())?;
     glob.matches(host, text).map(|b| Some(Value::Bool(b)))
 }

@@ -103,30 +103,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 
     use super::*;
-    use crate::builtins::Cache;
-
-    /// A host that is asked for time only.
-    struct Quiet;
-
-    impl Host for Quiet {
-        fn charge(&mut self, _: usize) -> Result<(), Failure> {
-            Ok(())
-        }
-        fn work(&mut self, _: usize) -> Result<(), Failure> {
-            Ok(())
-        }
-        fn time_ns(&self) -> i64 {
-            0
-        }
-        fn random(&mut self, _: &str) -> u64 {
-            0
-        }
-        fn note(&mut self, _: &str) {}
-        fn print(&mut self, _: &str) {}
-        fn cache(&self) -> &Cache {
-            panic!("nothing is kept")
-        }
-    }
+    use crate::builtins::quiet::Quiet;
 
     /// Numbers in no order, each some times.
     fn mixed(n: u64) -> Vec<(u64, u64)> {

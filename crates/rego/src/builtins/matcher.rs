@@ -24,6 +24,18 @@ enum Ready {
     Glob(Glob),
 }
 
+impl Ready {
+    fn is_small(&self) -> bool {
+        match self {
+            Ready::Regex(pattern) => pattern.weight() <= LARGEST,
+            Ready::Glob(_) => true,
+        }
+    }
+}
+
+/// A larger pattern stays in the cache, which is bounded; calls may be many.
+const LARGEST: usize = 1 << 20;
+
 impl Matcher {
     /// For a call of a built-in whose first operands are constants, by number; `None`: it is no such built-in.
     pub(crate) fn of(name: &str, is_constant: impl Fn(usize) -> bool) -> Option<Matcher> {
@@ -41,20 +53,28 @@ impl Matcher {
     /// Whether the last operand matches; `None`: the built-in has to be called.
     ///
     /// # Errors
-    /// The time is up.
+    /// The time is up; the pattern is too large.
     pub(crate) fn matches(&self, host: &mut dyn Host, args: &[&Value]) -> Result<Option<bool>, Failure> {
         let Some(Value::String(text)) = args.last() else {
             return Ok(None);
         };
-        let ready = self.ready.get_or_init(|| match (self.kind, args) {
-            (Kind::Regex, [Value::String(pattern), _]) => Pattern::new(pattern).ok().map(Ready::Regex),
-            (Kind::Glob, [_, _, _]) => Glob::of(args).ok().map(Ready::Glob),
-            _ => None,
-        });
-        match ready {
+        if self.ready.get().is_none() {
+            let made = match (self.kind, args) {
+                (Kind::Regex, [Value::String(pattern), _]) => Pattern::new(host, pattern).map(Ready::Regex).map(Some),
+                (Kind::Glob, [_, _, _]) => Glob::of(args).map(Ready::Glob).map(Some),
+                _ => Ok(None),
+            };
+            let made = match made {
+                Err(Failure::Halt(error)) => return Err(Failure::Halt(error)),
+                made => made.ok().flatten().filter(Ready::is_small),
+            };
+            // Another may have been quicker.
+            let _ = self.ready.set(made);
+        }
+        match self.ready.get().and_then(Option::as_ref) {
             Some(Ready::Regex(pattern)) => {
                 host.work(text.len())?;
-                Ok(Some(pattern.is_match(text)))
+                pattern.is_match(host, text).map(Some)
             }
             Some(Ready::Glob(glob)) => {
                 host.work(text.len())?;

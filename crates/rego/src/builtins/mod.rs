@@ -28,9 +28,12 @@ mod numbers;
 pub(crate) mod operand;
 pub(crate) mod pieces;
 mod quick;
+#[cfg(test)]
+mod quiet;
 mod re2;
 mod regex;
 mod replace;
+mod search;
 mod semver;
 mod signature;
 mod strings;
@@ -114,56 +117,61 @@ pub fn random(seed: u64, key: &str) -> u64 {
 
 /// Compiled patterns and the like, shared by all evaluations of a program, bounded.
 #[derive(Default)]
-pub struct Cache {
-    entries: RwLock<HashTable<(&'static str, Box<str>, Kept)>>,
+pub struct Cache(RwLock<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    table: HashTable<(&'static str, Box<str>, Kept)>,
+    /// Bytes of all.
+    weight: usize,
 }
 
 type Kept = Arc<dyn Any + Send + Sync>;
 
 /// Entries kept at most; beyond it the cache starts anew (as cheap as any choice, and never wrong).
 const CACHE_ENTRIES: usize = 512;
+/// Bytes kept at most, likewise.
+const CACHE_WEIGHT: usize = 256 << 20;
 /// Longer keys are not kept: input could fill memory with them.
 const CACHE_KEY: usize = 4096;
 
 impl Cache {
-    /// The value made for a key of a kind ("regex", "glob"), made now if it is not there. Failures are not kept.
-    ///
-    /// # Errors
-    /// What `make` gives.
-    pub fn get_or_make<T: Any + Send + Sync, E>(
-        &self,
-        kind: &'static str,
-        key: &str,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        if key.len() > CACHE_KEY {
-            return make().map(Arc::new);
+    fn hash(kind: &str, key: &str) -> u64 {
+        let mut hasher = FxHasher::default();
+        kind.hash(&mut hasher);
+        key.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// What was kept for a key of a kind ("regex", "glob").
+    pub fn get<T: Any + Send + Sync>(&self, kind: &'static str, key: &str) -> Option<Arc<T>> {
+        let entries = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entries
+            .table
+            .find(Cache::hash(kind, key), |e| *e.1 == *key && e.0 == kind)?
+            .2
+            .clone();
+        drop(entries);
+        found.downcast::<T>().ok()
+    }
+
+    /// Keeps what takes so many bytes. Two may have made the same, which is only work done twice.
+    pub fn keep<T: Any + Send + Sync>(&self, kind: &'static str, key: &str, value: T, weight: usize) -> Arc<T> {
+        let value = Arc::new(value);
+        if key.len() > CACHE_KEY || weight > CACHE_WEIGHT {
+            return value;
         }
-        let hash = |kind: &str, key: &str| {
-            let mut hasher = FxHasher::default();
-            kind.hash(&mut hasher);
-            key.hash(&mut hasher);
-            hasher.finish()
-        };
-        let own = hash(kind, key);
-        let found = {
-            let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-            entries.find(own, |e| *e.1 == *key && e.0 == kind).map(|e| e.2.clone())
-        };
-        if let Some(value) = found.and_then(|v| v.downcast::<T>().ok()) {
-            return Ok(value);
+        let own = Cache::hash(kind, key);
+        let mut entries = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.table.len() >= CACHE_ENTRIES || entries.weight + weight > CACHE_WEIGHT {
+            *entries = Entries::default();
         }
-        // Made outside the lock: two may make the same, which is only work done twice.
-        let value = Arc::new(make()?);
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= CACHE_ENTRIES {
-            entries.clear();
-        }
-        if entries.find(own, |e| *e.1 == *key && e.0 == kind).is_none() {
+        if entries.table.find(own, |e| *e.1 == *key && e.0 == kind).is_none() {
             let entry: (_, Box<str>, Kept) = (kind, key.into(), value.clone());
-            entries.insert_unique(own, entry, |e| hash(e.0, &e.1));
+            entries.table.insert_unique(own, entry, |e| Cache::hash(e.0, &e.1));
+            entries.weight += weight;
         }
-        Ok(value)
+        value
     }
 }
 

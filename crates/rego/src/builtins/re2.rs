@@ -3,18 +3,25 @@
 //! The syntax is read here, straight into the automata's own form, so that no second syntax with other classes, escapes
 //! and set operators stands between: what Go refuses is refused with its words, what it takes means the same.
 
-use super::Failure;
 use super::operand::{error, too_large};
+use super::search::Search;
+use super::{Failure, Host};
 use crate::go_text::in_class;
-use regex_automata::Input;
 use regex_automata::meta;
+use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Dot, Hir, HirKind, Look, Repetition};
 use std::sync::OnceLock;
 
 /// A compiled expression.
 pub(crate) struct Pattern {
     regex: meta::Regex,
+    hir: Hir,
+    /// Go's instructions for it.
+    size: usize,
+    /// Made when a text is long for it.
+    search: OnceLock<Box<Search>>,
     /// Names of the groups, the whole match first; empty where there is none.
     names: Vec<String>,
 }
@@ -22,8 +29,13 @@ pub(crate) struct Pattern {
 /// Start and end of the whole match and of each group; `None` where a group took no part.
 pub(crate) type Match = Vec<Option<(usize, usize)>>;
 
-/// Memory of one compiled expression; more than any real one, and less than harms.
-const SIZE: usize = 32 << 20;
+/// Memory of one compiled expression: `\pL{253}` takes three quarters of it. Compiling cannot be stopped half way, and
+/// that much takes a tenth of a second.
+const SIZE: usize = 16 << 20;
+/// Bytes of an expression; no longer one fits into [`SIZE`].
+const TEXT: usize = 256 << 10;
+/// Instructions times bytes of a text from which on a search may take a tenth of a second.
+const LONG: usize = 4 << 20;
 /// Groups times length of an expression, at most.
 const GROUP_STATES: usize = 4 << 20;
 /// Go's bound on nesting.
@@ -37,60 +49,138 @@ impl Pattern {
     /// Reads and compiles.
     ///
     /// # Errors
-    /// Go's words for a bad expression; a limit for one that is too large.
-    pub(crate) fn new(text: &str) -> Result<Pattern, Failure> {
-        let (hir, names) = parse(text).map_err(error)?;
+    /// Go's words for a bad expression; a limit for one that is too large; the time is up.
+    pub(crate) fn new(host: &mut dyn Host, text: &str) -> Result<Pattern, Failure> {
+        if text.len() > TEXT {
+            return Err(too_large("regular expression"));
+        }
+        let (hir, names, size) = parse(text).map_err(error)?;
         let config = meta::Config::new()
             .nfa_size_limit(Some(SIZE))
             .onepass_size_limit(Some(1 << 20))
-            .hybrid_cache_capacity(2 << 20)
+            .hybrid_cache_capacity(states(size))
             .utf8_empty(true);
         let built = meta::Builder::new()
             .configure(config)
             .syntax(syntax::Config::new())
             .build_from_hir(&hir);
         let regex = built.map_err(|_| too_large("regular expression"))?;
+        host.work(work(&regex))?;
         // A search keeps every group's places for each state: their product must not be driven by input.
         if regex.captures_len().saturating_mul(text.len()) > GROUP_STATES {
             return Err(too_large("regular expression"));
         }
-        Ok(Pattern { regex, names })
+        Ok(Pattern {
+            regex,
+            hir,
+            size,
+            search: OnceLock::new(),
+            names,
+        })
+    }
+
+    /// Bytes that it takes, and that searching for it leaves behind at most.
+    pub(crate) fn weight(&self) -> usize {
+        // Twice: for long texts the automata are there again.
+        2 * (self.regex.memory_usage() + states(self.size))
+    }
+
+    /// Whether searching so much text may take long.
+    fn is_long(&self, bytes: usize) -> bool {
+        self.size.saturating_mul(bytes) > LONG
+    }
+
+    /// For long texts.
+    fn search(&self, host: &mut dyn Host) -> Result<&Search, Failure> {
+        if self.search.get().is_none() {
+            let made = Search::new(&self.hir, SIZE)?;
+            host.work(work(&self.regex))?;
+            // Another may have been quicker.
+            let _ = self.search.set(Box::new(made));
+        }
+        self.search
+            .get()
+            .map(Box::as_ref)
+            .ok_or_else(|| too_large("regular expression"))
     }
 
     /// Whether the expression is anywhere in the text.
-    pub(crate) fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+    ///
+    /// # Errors
+    /// The time is up.
+    pub(crate) fn is_match(&self, host: &mut dyn Host, text: &str) -> Result<bool, Failure> {
+        if !self.is_long(text.len()) {
+            return Ok(self.regex.is_match(text));
+        }
+        let search = self.search(host)?;
+        let found = search.find(host, &mut search.start(), text, 0, true)?;
+        Ok(found.is_some())
     }
 
     /// Non-overlapping matches from the left, `limit` of them at most; `each` may end the walk with an error.
     /// As in Go, an empty match right after another match does not count.
+    ///
+    /// # Errors
+    /// That of `each`; the time is up; the groups of a match are too much to look for.
     pub(crate) fn each_match(
         &self,
+        host: &mut dyn Host,
         text: &str,
         limit: usize,
-        mut each: impl FnMut(Match) -> Result<(), Failure>,
+        mut each: impl FnMut(&mut dyn Host, Match) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut captures = self.regex.create_captures();
+        let mut walked = None;
         let (mut at, mut last_end, mut count) = (0, None, 0);
         while count < limit && at <= text.len() {
-            let input = Input::new(text).range(at..);
-            self.regex.search_captures(&input, &mut captures);
-            let Some(found) = captures.get_match() else {
+            let rest = text.len() - at;
+            let found: Match = if self.is_long(rest) {
+                let search = self.search(host)?;
+                let walked = walked.get_or_insert_with(|| search.start());
+                let Some((start, end)) = search.find(host, walked, text, at, false)? else {
+                    break;
+                };
+                self.groups_within(text, start, end, &mut captures)?
+            } else {
+                // How far it looks is not told.
+                host.work(rest)?;
+                self.regex.search_captures(&Input::new(text).range(at..), &mut captures);
+                self.places(&captures)
+            };
+            let Some(Some((start, end))) = found.first().copied() else {
                 break;
             };
-            let empty = found.is_empty();
-            if !(empty && Some(found.start()) == last_end) {
-                let groups = (0..self.names.len()).map(|i| captures.get_group(i).map(|s| (s.start, s.end)));
-                each(groups.collect())?;
+            let empty = start == end;
+            if !(empty && Some(start) == last_end) {
+                each(host, found)?;
                 count += 1;
             }
-            last_end = Some(found.end());
-            at = found.end();
+            last_end = Some(end);
+            at = end;
             if empty {
                 at += text.get(at..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8);
             }
         }
         Ok(())
+    }
+
+    /// The groups of the match that is there.
+    fn groups_within(&self, text: &str, start: usize, end: usize, captures: &mut Captures) -> Result<Match, Failure> {
+        if self.names.len() == 1 {
+            return Ok(vec![Some((start, end))]);
+        }
+        if self.is_long(end - start) {
+            return Err(too_large("text for the groups of a regular expression"));
+        }
+        let input = Input::new(text).range(start..end).anchored(Anchored::Yes);
+        self.regex.search_captures(&input, captures);
+        Ok(self.places(captures))
+    }
+
+    fn places(&self, captures: &Captures) -> Match {
+        (0..self.names.len())
+            .map(|i| captures.get_group(i).map(|s| (s.start, s.end)))
+            .collect()
     }
 
     /// The parts of a replacement: `$1`, `${name}`, `$$`, as Go's Expand reads them.
@@ -186,6 +276,16 @@ fn reference(after: &str) -> Option<(&str, &str)> {
     Some((name, rest))
 }
 
+/// What compiling took, as [`Host::work`] counts.
+fn work(regex: &meta::Regex) -> usize {
+    regex.memory_usage().saturating_mul(8)
+}
+
+/// Memory of the states that searches for an expression of so many instructions make as they go.
+fn states(size: usize) -> usize {
+    (256 << 10) + size.min(1_792) * 1_024
+}
+
 /// Whether Go reads the expression.
 pub(crate) fn is_valid(text: &str) -> bool {
     parse(text).is_ok()
@@ -238,7 +338,8 @@ fn leaf(hir: Hir) -> Item {
     }
 }
 
-fn parse(text: &str) -> Result<(Hir, Vec<String>), String> {
+/// The expression, the names of its groups, and its instructions.
+fn parse(text: &str) -> Result<(Hir, Vec<String>, usize), String> {
     let mut flags = Flags::default();
     let mut stack: Vec<Frame> = vec![Frame::default()];
     let mut names = vec![String::new()];
@@ -331,7 +432,8 @@ fn parse(text: &str) -> Result<(Hir, Vec<String>), String> {
     if item.size > INSTRUCTIONS {
         return Err(fault("expression too large", text));
     }
-    Ok((item.hir, names))
+    let size = usize::try_from(item.size).unwrap_or(usize::MAX);
+    Ok((item.hir, names, size))
 }
 
 fn push(stack: &mut [Frame], item: Item) {
@@ -842,5 +944,114 @@ fn hexadecimal(chars: &mut std::str::Chars<'_>) -> Option<u32> {
             return None;
         }
         digits += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+    use super::*;
+    use crate::builtins::quiet::Quiet;
+
+    const PATTERNS: &[&str] = &[
+        "",
+        "a",
+        "a*",
+        "a*?",
+        "a+b|a",
+        "a|a+b",
+        "(a|ab)(c|bcd)",
+        "^a",
+        "a$",
+        "^$",
+        "(?m)^",
+        "(?m)a$",
+        r"\b",
+        r"\B",
+        r"\ba",
+        r"a\b",
+        "é",
+        "[^a]",
+        "[é-ü]+",
+        r"\pL+",
+        r"\PL*",
+        "(?i)AÉ",
+        ".",
+        "(?s).",
+        ".*",
+        ".*?b",
+        "a.*b|a",
+        "x?",
+        "(a*)*b",
+        "(?:ab|a)(?:bc)?",
+        "[^é]*",
+        "日|本",
+        "()",
+        "a{2,3}",
+        "a{2,3}?",
+    ];
+    const TEXTS: &[&str] = &[
+        "",
+        "a",
+        "b",
+        "aab",
+        "abcd",
+        "ab\nab",
+        "\n",
+        "éa",
+        "aé",
+        "日本語",
+        "a日b本",
+        "aaa aab aé",
+        "xx\nyy\n",
+        "ÉaéA",
+        "ab ab  ab",
+    ];
+
+    /// What is walked in pieces and what the library searches are the same, from wherever it is searched.
+    #[test]
+    fn walked_is_as_searched() {
+        let mut found = 0;
+        for pattern in PATTERNS {
+            let compiled = Pattern::new(&mut Quiet, pattern).unwrap();
+            let search = compiled.search(&mut Quiet).unwrap();
+            for text in TEXTS {
+                let mut walked = search.start();
+                for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                    let wanted = compiled.regex.search(&Input::new(*text).range(at..));
+                    let wanted = wanted.map(|m| (m.start(), m.end()));
+                    let got = search.find(&mut Quiet, &mut walked, text, at, false).unwrap();
+                    assert_eq!(got, wanted, "{pattern:?} in {text:?} from {at}");
+                    let any = search.find(&mut Quiet, &mut walked, text, at, true).unwrap();
+                    assert_eq!(any.is_some(), wanted.is_some(), "{pattern:?} in {text:?} from {at}");
+                    found += usize::from(wanted.is_some());
+                }
+            }
+        }
+        assert!(found > 1_000, "{found} matches");
+    }
+
+    /// The same of all matches with their groups, in a text that is long.
+    #[test]
+    fn all_matches_of_a_long_text() {
+        let text = "aab é日 ab\nxa ".repeat(20_000);
+        for pattern in ["(a+)(b?)", "a*", r"(\pL)日", r"\b", "(?m)(.b)$", "((a)|(b))*"] {
+            let pattern_of = |size: usize| {
+                let mut pattern = Pattern::new(&mut Quiet, pattern).unwrap();
+                pattern.size = size;
+                let mut all = Vec::new();
+                let each = |_: &mut dyn Host, m: Match| {
+                    all.push(m);
+                    Ok(())
+                };
+                pattern.each_match(&mut Quiet, &text, 5_000, each).unwrap();
+                all
+            };
+            // Of its last part, too, everything is long for the first.
+            let (walked, searched) = (pattern_of(LONG / 50), pattern_of(0));
+            assert!(searched.len() == 5_000, "{pattern}: {}", searched.len());
+            assert_eq!(walked, searched, "{pattern}");
+        }
     }
 }

@@ -26,7 +26,22 @@ pub(crate) const TABLE: Table = &[
 const ITEM: usize = 40;
 
 fn pattern(host: &mut dyn Host, text: &str) -> Result<Arc<Pattern>, Failure> {
-    host.cache().get_or_make("regex", text, || Pattern::new(text))
+    kept(host, "regex", text, |host| Pattern::new(host, text))
+}
+
+/// The pattern of a key, made if it is not there.
+fn kept(
+    host: &mut dyn Host,
+    kind: &'static str,
+    key: &str,
+    make: impl FnOnce(&mut dyn Host) -> Result<Pattern, Failure>,
+) -> Result<Arc<Pattern>, Failure> {
+    if let Some(pattern) = host.cache().get(kind, key) {
+        return Ok(pattern);
+    }
+    let pattern = make(host)?;
+    let weight = pattern.weight();
+    Ok(host.cache().keep(kind, key, pattern, weight))
 }
 
 /// Time a search takes, told to the clock beforehand.
@@ -43,7 +58,7 @@ fn matches(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let (text, value) = (string(args, 1)?, string(args, 2)?);
     let pattern = pattern(host, text)?;
     charge_search(host, value)?;
-    Ok(Some(Value::Bool(pattern.is_match(value))))
+    pattern.is_match(host, value).map(|b| Some(Value::Bool(b)))
 }
 
 fn slice(text: &str, at: Option<&Option<(usize, usize)>>) -> Value {
@@ -61,7 +76,7 @@ fn find(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let pattern = pattern(host, text)?;
     charge_search(host, value)?;
     let mut out = Vec::new();
-    pattern.each_match(value, limit(n), |found: Match| {
+    pattern.each_match(host, value, limit(n), |host, found: Match| {
         let part = slice(value, found.first());
         host.charge(ITEM + part.as_str().map_or(0, str::len))?;
         out.push(part);
@@ -75,7 +90,7 @@ fn find_groups(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let pattern = pattern(host, text)?;
     charge_search(host, value)?;
     let mut out = Vec::new();
-    pattern.each_match(value, limit(n), |found: Match| {
+    pattern.each_match(host, value, limit(n), |host, found: Match| {
         let mut groups = Vec::with_capacity(found.len());
         for group in &found {
             let part = slice(value, Some(group));
@@ -97,7 +112,7 @@ fn split(host: &mut dyn Host, args: &[&Value]) -> Answer {
     }
     let mut out = Vec::new();
     let (mut start, mut end) = (0, 0);
-    pattern.each_match(value, usize::MAX, |found: Match| {
+    pattern.each_match(host, value, usize::MAX, |host, found: Match| {
         let Some((from, to)) = found.first().copied().flatten() else {
             return Ok(());
         };
@@ -123,7 +138,7 @@ fn replace(host: &mut dyn Host, args: &[&Value]) -> Answer {
     let template = pattern.template(by);
     let mut out = Text::default();
     let mut last = 0;
-    pattern.each_match(value, usize::MAX, |found: Match| {
+    pattern.each_match(host, value, usize::MAX, |host, found: Match| {
         let Some((from, to)) = found.first().copied().flatten() else {
             return Ok(());
         };
@@ -146,7 +161,7 @@ fn replace(host: &mut dyn Host, args: &[&Value]) -> Answer {
 }
 
 /// The pattern of a template: what is between delimiters is an expression, the rest stands for itself.
-fn template(text: &str, start: u8, end: u8) -> Result<Pattern, Failure> {
+fn template(host: &mut dyn Host, text: &str, start: u8, end: u8) -> Result<Pattern, Failure> {
     let unbalanced = || {
         let mut quoted = String::new();
         quote(&mut quoted, text);
@@ -177,7 +192,7 @@ fn template(text: &str, start: u8, end: u8) -> Result<Pattern, Failure> {
         pattern.push_str(&regex_syntax::escape(text.get(done..from).unwrap_or("")));
         let expression = text.get(from + 1..to).unwrap_or("");
         // Each expression must stand alone, too.
-        Pattern::new(&format!("^{expression}$"))?;
+        Pattern::new(host, &format!("^{expression}$"))?;
         pattern.push('(');
         pattern.push_str(expression);
         pattern.push(')');
@@ -185,7 +200,7 @@ fn template(text: &str, start: u8, end: u8) -> Result<Pattern, Failure> {
     }
     pattern.push_str(&regex_syntax::escape(text.get(done..).unwrap_or("")));
     pattern.push('$');
-    Pattern::new(&pattern)
+    Pattern::new(host, &pattern)
 }
 
 fn template_match(host: &mut dyn Host, args: &[&Value]) -> Answer {
@@ -201,11 +216,9 @@ fn template_match(host: &mut dyn Host, args: &[&Value]) -> Answer {
     };
     let (start, end) = (one("start", start)?, one("end", end)?);
     let key = format!("{}{}{text}", char::from(start), char::from(end));
-    let pattern = host
-        .cache()
-        .get_or_make("regex template", &key, || template(text, start, end))?;
+    let pattern = kept(host, "regex template", &key, |host| template(host, text, start, end))?;
     charge_search(host, value)?;
-    Ok(Some(Value::Bool(pattern.is_match(value))))
+    pattern.is_match(host, value).map(|b| Some(Value::Bool(b)))
 }
 
 /// A glob of `regex.globs_match`: characters, dots and sets, each with an optional `+` or `*`.
