@@ -144,6 +144,12 @@ impl Number {
         Number::Text(Arc::new(Decimal::new(text, None, negative, point)))
     }
 
+    /// From the text of a decimal number that is not negative and has a point; `place` is that of the point before its
+    /// first digit that is not 0.
+    pub(crate) fn from_decimal(text: &str, place: Option<i64>) -> Number {
+        Number::Text(Arc::new(Decimal::new(text, None, false, place)))
+    }
+
     /// The integer, if the text is one that fits (`1.0` is none).
     pub fn as_i64(&self) -> Option<i64> {
         match self {
@@ -417,7 +423,17 @@ impl PartialOrd for Number {
 }
 impl Ord for Number {
     /// Exact. OPA's own comparison trims zeros from texts with a point and so takes 10.0 for 1; this one does not.
+    #[inline]
     fn cmp(&self, other: &Number) -> Ordering {
+        match (self, other) {
+            (Number::Int(a), Number::Int(b)) => a.cmp(b),
+            _ => self.compare(other),
+        }
+    }
+}
+
+impl Number {
+    fn compare(&self, other: &Number) -> Ordering {
         match (self.integer_value(), other.integer_value()) {
             (Some(a), Some(b)) => return a.cmp(&b),
             (None, None) => {}

@@ -20,8 +20,8 @@ const MAX_EXPONENT: i64 = i32::MAX as i64;
 const MAX_DIGITS: i64 = 1_000_000;
 /// Integers with more bits than this are not computed with as such.
 const MAX_BITS: i64 = 400_000;
-/// Powers of five up to this one fit 64 bits.
-const SMALL_POWER: u32 = 27;
+/// Digits that fit 64 bits.
+const FEW: i64 = 19;
 /// Digits of a decimal that are looked at one by one; further ones only say "not zero".
 const DIGITS_READ: usize = 800;
 
@@ -115,8 +115,34 @@ impl Soft {
         })
     }
 
+    /// [`Soft::from_decimal`] of digits that fit 64 bits and a small power; `None`: it is another.
+    fn from_few(negative: bool, digits: impl Iterator<Item = u8>, point: i64) -> Option<Soft> {
+        let (mut m, mut count) = (0u64, 0i64);
+        for d in digits {
+            count += 1;
+            if count > FEW {
+                return None;
+            }
+            m = m * 10 + u64::from(d - b'0');
+        }
+        let power = point.checked_sub(count)?;
+        let five = 5u64.checked_pow(u32::try_from(power.unsigned_abs()).ok()?)?;
+        let n = if power >= 0 {
+            Soft::round(negative, u128::from(m) * u128::from(five), 0, false)?
+        } else {
+            Soft::from_u64(negative, m).div(Soft::from_u64(false, five))?
+        };
+        Some(Soft {
+            exponent: n.exponent + power,
+            ..n
+        })
+    }
+
     /// 0.d1d2d3... times ten to `point`.
-    pub(crate) fn from_decimal(negative: bool, digits: impl Iterator<Item = u8>, point: i64) -> Option<Soft> {
+    pub(crate) fn from_decimal(negative: bool, digits: impl Iterator<Item = u8> + Clone, point: i64) -> Option<Soft> {
+        if let Some(few) = Soft::from_few(negative, digits.clone(), point) {
+            return few.bounded();
+        }
         let mut text: Vec<u8> = Vec::with_capacity(32);
         let mut sticky = false;
         for d in digits {
@@ -138,22 +164,6 @@ impl Soft {
             return Some(Soft::zero(negative));
         }
         let power = point - text.len() as i64;
-        if text.len() <= 19 && !sticky {
-            let m = text.iter().fold(0u64, |n, d| n * 10 + u64::from(d - b'0'));
-            if power.unsigned_abs() <= u64::from(SMALL_POWER) {
-                let five = 5u64.pow(power.unsigned_abs() as u32);
-                let n = if power >= 0 {
-                    Soft::round(negative, u128::from(m) * u128::from(five), 0, false)?
-                } else {
-                    Soft::from_u64(negative, m).div(Soft::from_u64(false, five))?
-                };
-                return Soft {
-                    exponent: n.exponent + power,
-                    ..n
-                }
-                .bounded();
-            }
-        }
         let m = BigUint::parse_bytes(&text, 10)?;
         // One more bit of room so that the sticky bit stands below everything.
         let m = (m << 2u8) + u8::from(sticky);

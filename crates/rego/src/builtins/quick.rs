@@ -327,6 +327,8 @@ fn decimals(amount: u64, places: usize) -> crate::Number {
     if let Some(dot) = text.get_mut(point) {
         *dot = b'.';
     }
+    let digits = amount.checked_ilog10().map(|n| i64::from(n) + 1);
+    let place = digits.and_then(|n| Some(n - i64::try_from(places).ok()?));
     let text = text.get(start..).and_then(|t| std::str::from_utf8(t).ok());
-    crate::Number::from_valid(text.unwrap_or("0"))
+    crate::Number::from_decimal(text.unwrap_or("0.0"), place)
 }

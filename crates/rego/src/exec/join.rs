@@ -7,10 +7,10 @@
 //! Equality is that of values, and elements come in the order of the loop.
 
 use super::sink::Sink;
-use super::{Exec, Flow, Res};
+use super::{Exec, Flow, Res, below};
 use crate::plan::{Block, Join, JoinKey, JoinStep, Op, Operand, Source};
 use crate::value::Value;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -173,7 +173,10 @@ impl<'a> Exec<'a> {
     }
 
     fn index_of(&mut self, join: &Join, collection: &'a Value) -> Res<Index> {
-        let mut index = Index::default();
+        // Most elements have one value, of their own.
+        let len = place(collection).map_or(0, |p| p.1);
+        self.account(len * size_of::<(Value, SmallVec<[Row; 1]>)>())?;
+        let mut index = Index::with_capacity_and_hasher(len, FxBuildHasher);
         self.gather(&join.steps, join.loops, collection, &mut Row::new(), &mut index)?;
         Ok(index)
     }
@@ -188,7 +191,7 @@ impl<'a> Exec<'a> {
             return Ok(());
         };
         match step {
-            JoinStep::Keys(keys) => match keys.iter().try_fold(at, |v, k| v.lookup(k)) {
+            JoinStep::Keys(keys, hints) => match below(at, keys, hints) {
                 Some(value) => self.gather(rest, loops, value, row, index),
                 None => Ok(()),
             },

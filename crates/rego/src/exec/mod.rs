@@ -118,6 +118,19 @@ struct Rare {
     prints: Vec<String>,
 }
 
+/// What constant keys lead to.
+#[inline(always)]
+fn below<'v>(at: &'v Value, keys: &[Value], hints: &Hints) -> Option<&'v Value> {
+    let mut at = at;
+    for (key, hint) in keys.iter().zip(&hints.0) {
+        at = match at {
+            Value::Object(o) => o.get_near(key, hint)?,
+            other => other.lookup(key)?,
+        };
+    }
+    Some(at)
+}
+
 impl<'a> Exec<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
@@ -448,19 +461,13 @@ impl<'a> Exec<'a> {
                 return self.set_if(to, found);
             }
         };
-        let Some(mut at) = start else { return false };
-        for (key, hint) in keys.iter().zip(&hints.0) {
-            let next = match at {
-                Value::Object(o) => o.get_near(key, hint),
-                other => other.lookup(key),
-            };
-            match next {
-                Some(next) => at = next,
-                None => return false,
+        match start.and_then(|at| below(at, keys, hints)) {
+            Some(found) => {
+                self.set(to, found);
+                true
             }
+            None => false,
         }
-        self.set(to, at);
-        true
     }
 
     #[inline(never)]

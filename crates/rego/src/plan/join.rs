@@ -7,6 +7,7 @@ use super::ops::*;
 use super::tidy::{Nature, REACH, nature, writes};
 use crate::value::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 
 /// A way from a collection to values that are compared.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) enum Step {
     /// Every element.
     Each,
     /// Constant keys.
-    Keys(Box<[Value]>),
+    Keys(Box<[Value]>, Arc<Hints>),
     /// What a function of nothing else makes of it.
     Call(DocId),
 }
@@ -121,7 +122,7 @@ fn found(ops: &[Op], start: usize, functions: &Functions<'_>) -> Option<Found> {
         match op {
             Op::Path { from, keys, to, .. } => match from {
                 Source::At(Operand::Slot(s)) if ways.contains_key(s) => {
-                    let way = ways.get(s)?.then(Step::Keys(keys.clone()));
+                    let way = ways.get(s)?.then(Step::Keys(keys.clone(), Arc::new(Hints::of(keys))));
                     ways.insert(*to, way);
                 }
                 Source::At(Operand::Slot(s)) if written.contains(s) => {}
