@@ -195,18 +195,11 @@ fn compare(options: &Options) -> io::Result<bool> {
     let mut still = Vec::new();
     for (seed, case) in different {
         let mine = native::answer(&case);
-        let mut same = false;
-        for _ in 0..AGAIN {
-            if judge.ask(&case)?.0.agrees(&mine, options.words) {
-                same = true;
-                break;
-            }
-        }
-        if same {
+        if agrees_at_last(&mut judge, &case, &mine, options.words)? {
             *explained
                 .entry("OPA's answer varies from run to run".to_owned())
                 .or_default() += 1;
-        } else if Judge::start(&options.judge)?.ask(&case)?.0.agrees(&mine, options.words) {
+        } else if agrees_at_last(&mut Judge::start(&options.judge)?, &case, &mine, options.words)? {
             // Programs share OPA's types of built-ins, and some change them for those that come after.
             *explained
                 .entry("OPA says otherwise only after other programs, a fresh one does not".to_owned())
@@ -241,6 +234,16 @@ fn compare(options: &Options) -> io::Result<bool> {
         println!("  seeds that differ: {seeds:?}");
     }
     Ok(different.is_empty())
+}
+
+/// Whether OPA gives an answer, too, when it is asked again and again.
+fn agrees_at_last(judge: &mut Judge, case: &Case, mine: &Answer, words: bool) -> io::Result<bool> {
+    for _ in 0..AGAIN {
+        if judge.ask(case)?.0.agrees(mine, words) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Shrinks a difference and shows it.
