@@ -206,11 +206,6 @@ impl Namespaces {
     }
 
     fn take(&self, change: Change, cluster: &Cluster) {
-        if matches!(change, Change::NoKind | Change::Unreachable(_)) {
-            return;
-        }
-        // First, so that what is known is never without an age.
-        cluster.heard();
         let name = |o: &DynamicObject| o.metadata.name.clone().unwrap_or_default();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match change {
@@ -233,8 +228,10 @@ impl Namespaces {
             Change::Gone(object) => {
                 known.by_name.remove(&name(&object));
             }
-            Change::NoKind | Change::Unreachable(_) => {}
+            Change::NoKind | Change::Unreachable(_) => return,
         }
+        // Before anybody sees it: what is known is never without an age.
+        cluster.heard();
         drop(known);
         self.changed.notify_one();
     }

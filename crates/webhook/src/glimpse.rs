@@ -37,13 +37,13 @@ pub(crate) fn glimpse(text: &[u8]) -> Glimpse {
 
 fn review(walk: &mut json::Walk<'_>, found: &mut Glimpse) -> Option<()> {
     walk.members(|walk, key| match key {
-        "apiVersion" => {
+        "apiVersion" if walk.is_text() => {
             let version = walk.value()?;
             found.version = version.as_str().and_then(Version::parse).unwrap_or_default();
             Some(())
         }
         "request" if walk.is_object() => walk.members(|walk, key| match key {
-            "uid" => {
+            "uid" if walk.is_text() => {
                 let uid = walk.value()?;
                 let uid = uid.as_str().filter(|u| !u.is_empty() && u.len() <= LONGEST_UID);
                 found.uid = uid.map(str::to_owned);
@@ -92,5 +92,11 @@ mod tests {
         assert_eq!(glimpse(beta.as_bytes()).version, Version::V1Beta1);
         let far = format!(r#"{{"request":{{"note":"{}","uid":"a"}}}}"#, "x".repeat(LENGTH));
         assert_eq!(glimpse(far.as_bytes()).uid, None, "beyond what is looked at");
+        // What is nested deep is stepped over, and made into no value.
+        let (open, close) = ("[".repeat(1_900), "]".repeat(1_900));
+        for key in ["apiVersion", "note"] {
+            let deep = format!(r#"{{"{key}":{open}{close},"request":{{"uid":"a"}}}}"#);
+            assert_eq!(glimpse(deep.as_bytes()).uid.as_deref(), Some("a"), "{key}");
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::glob::Glob;
 use super::re2::Pattern;
-use super::{Failure, Host};
+use super::{Failure, Host, regex};
 use crate::value::Value;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The pattern of one call.
 pub(crate) struct Matcher {
@@ -20,7 +20,7 @@ enum Kind {
 }
 
 enum Ready {
-    Regex(Pattern),
+    Regex(Arc<Pattern>),
     Glob(Glob),
 }
 
@@ -60,7 +60,7 @@ impl Matcher {
         };
         if self.ready.get().is_none() {
             let made = match (self.kind, args) {
-                (Kind::Regex, [Value::String(pattern), _]) => Pattern::new(host, pattern).map(Ready::Regex).map(Some),
+                (Kind::Regex, [Value::String(text), _]) => regex::pattern(host, text).map(Ready::Regex).map(Some),
                 (Kind::Glob, [_, _, _]) => Glob::of(args).map(Ready::Glob).map(Some),
                 _ => Ok(None),
             };

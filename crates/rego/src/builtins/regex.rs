@@ -25,7 +25,8 @@ pub(crate) const TABLE: Table = &[
 /// What a value in an array takes, roughly.
 const ITEM: usize = 40;
 
-fn pattern(host: &mut dyn Host, text: &str) -> Result<Arc<Pattern>, Failure> {
+/// A compiled expression, from the cache if it is there.
+pub(super) fn pattern(host: &mut dyn Host, text: &str) -> Result<Arc<Pattern>, Failure> {
     kept(host, "regex", text, |host| Pattern::new(host, text))
 }
 

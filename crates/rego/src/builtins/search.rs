@@ -6,6 +6,7 @@
 
 use super::operand::too_large;
 use super::{Failure, Host};
+use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
@@ -113,30 +114,16 @@ impl Search {
         any: bool,
     ) -> Result<Option<usize>, Failure> {
         let dfa = &self.forward;
-        let input = Input::new(text).range(at..);
-        let mut state = dfa.start_state_forward(cache, &input).map_err(|_| stopped())?;
-        let mut last = None;
-        let mut place = at;
-        for piece in text.as_bytes().get(at..).unwrap_or(&[]).chunks(self.piece) {
-            host.work(LOOK)?;
-            for byte in piece {
-                state = dfa.next_state(cache, state, *byte).map_err(|_| stopped())?;
-                // A state tells of a match one byte later.
-                if state.is_tagged() {
-                    if state.is_match() {
-                        last = Some(place);
-                        if any {
-                            return Ok(last);
-                        }
-                    } else if state.is_dead() {
-                        return Ok(last);
-                    }
-                }
-                place += 1;
-            }
+        let start = dfa.start_state_forward(cache, &Input::new(text).range(at..));
+        let start = start.map_err(|_| stopped())?;
+        let bytes = text.as_bytes().get(at..).unwrap_or(&[]);
+        let (last, left) = self.walk(host, dfa, cache, start, bytes.iter(), any)?;
+        if let Some(state) = left
+            && dfa.next_eoi_state(cache, state).map_err(|_| stopped())?.is_match()
+        {
+            return Ok(Some(text.len()));
         }
-        state = dfa.next_eoi_state(cache, state).map_err(|_| stopped())?;
-        Ok(if state.is_match() { Some(text.len()) } else { last })
+        Ok(last.map(|n| at + n))
     }
 
     /// Where the longest match between `at` and `end` that ends at `end` begins: the one that was found from the left.
@@ -149,32 +136,55 @@ impl Search {
         end: usize,
     ) -> Result<Option<usize>, Failure> {
         let dfa = &self.backward;
-        let bytes = text.as_bytes();
         let input = Input::new(text).range(at..end).anchored(Anchored::Yes);
-        let mut state = dfa.start_state_reverse(cache, &input).map_err(|_| stopped())?;
-        let mut last = None;
-        let mut place = end;
-        for piece in bytes.get(at..end).unwrap_or(&[]).rchunks(self.piece) {
-            host.work(LOOK)?;
-            for byte in piece.iter().rev() {
-                state = dfa.next_state(cache, state, *byte).map_err(|_| stopped())?;
-                if state.is_tagged() {
-                    if state.is_match() {
-                        last = Some(place);
-                    } else if state.is_dead() {
-                        return Ok(last);
-                    }
-                }
-                place -= 1;
+        let start = dfa.start_state_reverse(cache, &input).map_err(|_| stopped())?;
+        let bytes = text.as_bytes().get(at..end).unwrap_or(&[]);
+        let (last, left) = self.walk(host, dfa, cache, start, bytes.iter().rev(), false)?;
+        if let Some(state) = left {
+            let before = at.checked_sub(1).and_then(|i| text.as_bytes().get(i));
+            let state = match before {
+                Some(byte) => dfa.next_state(cache, state, *byte),
+                None => dfa.next_eoi_state(cache, state),
+            };
+            if state.map_err(|_| stopped())?.is_match() {
+                return Ok(Some(at));
             }
         }
-        let before = at.checked_sub(1).and_then(|i| bytes.get(i));
-        state = match before {
-            Some(byte) => dfa.next_state(cache, state, *byte),
-            None => dfa.next_eoi_state(cache, state),
+        Ok(last.map(|n| end - n))
+    }
+
+    /// After how many bytes the last match was (with `any`: the first), and the state after all of them, if there is more
+    /// to be found.
+    fn walk<'t>(
+        &self,
+        host: &mut dyn Host,
+        dfa: &DFA,
+        cache: &mut Cache,
+        start: LazyStateID,
+        bytes: impl Iterator<Item = &'t u8>,
+        any: bool,
+    ) -> Result<(Option<usize>, Option<LazyStateID>), Failure> {
+        let (mut state, mut last, mut left) = (start, None, 0usize);
+        for (n, byte) in bytes.enumerate() {
+            if left == 0 {
+                host.work(LOOK)?;
+                left = self.piece;
+            }
+            left -= 1;
+            state = dfa.next_state(cache, state, *byte).map_err(|_| stopped())?;
+            // A state tells of a match one byte later.
+            if state.is_match() {
+                last = Some(n);
+                if any {
+                    return Ok((last, None));
+                }
+            } else if state.is_dead() {
+                return Ok((last, None));
+            } else if state.is_quit() {
+                return Err(stopped());
+            }
         }
-        .map_err(|_| stopped())?;
-        Ok(if state.is_match() { Some(at) } else { last })
+        Ok((last, Some(state)))
     }
 }
 

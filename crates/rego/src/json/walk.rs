@@ -37,6 +37,11 @@ impl<'a> Walk<'a> {
         self.reader.space() == Some(b'{')
     }
 
+    /// Whether a text begins here.
+    pub fn is_text(&mut self) -> bool {
+        self.reader.space() == Some(b'"')
+    }
+
     /// Steps over an object: calls `each` for every member, before its value, over which it has to step.
     pub fn members(&mut self, mut each: impl FnMut(&mut Walk<'a>, &'a str) -> Option<()>) -> Option<()> {
         self.left = self.left.checked_sub(1)?;
