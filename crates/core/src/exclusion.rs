@@ -1,8 +1,9 @@
 //! Namespaces that a process leaves alone: `spec.match` of Config (`gatekeeper.md` §1.7).
 
 use crate::bundle::Bundle;
+use crate::head::Head;
 use crate::matching::Glob;
-use crate::object::{self, Gvk};
+use crate::object;
 use regent_rego::Value;
 
 /// Gatekeeper's name for the webhook that validates.
@@ -40,14 +41,11 @@ impl Exclusions {
     }
 
     /// Whether a process leaves an object alone. A Namespace goes by its own name, what lives in none by the empty one.
-    pub fn excludes(&self, process: &str, object: &Value) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
-        let namespace = if Gvk::of(object).is_namespace() {
-            object::name(object)
+    pub fn excludes(&self, process: &str, object: Head<'_>) -> bool {
+        let namespace = if object.gvk.is_namespace() {
+            object.name
         } else {
-            object::namespace(object)
+            object.namespace
         };
         self.0
             .iter()
@@ -92,7 +90,7 @@ mod tests {
         ] {
             let object = object(kind, name, namespace);
             assert_eq!(
-                exclusions.excludes(process, &object),
+                exclusions.excludes(process, Head::of(&object)),
                 excluded,
                 "{process} {kind} {name} {namespace}"
             );
@@ -100,7 +98,7 @@ mod tests {
         let other = config.replace("name: config", "name: other");
         let exclusions = Exclusions::read(&Bundle::read([("config.yaml", other.as_bytes())]));
         assert!(
-            !exclusions.excludes("audit", &object("Pod", "a", "all")),
+            !exclusions.excludes("audit", Head::of(&object("Pod", "a", "all"))),
             "a Config of another name is none"
         );
     }

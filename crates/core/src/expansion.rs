@@ -281,9 +281,14 @@ const WORKLOADS: [(&str, &str, &[&str]); 8] = [
 /// The path of the Pod template in one of Kubernetes' own workloads.
 pub fn workload_path(object: &Value) -> Option<&'static [&'static str]> {
     let gvk = Gvk::of(object);
+    workload_path_of(gvk.group, gvk.kind)
+}
+
+/// The same by group and kind.
+pub(crate) fn workload_path_of(group: &str, kind: &str) -> Option<&'static [&'static str]> {
     WORKLOADS
         .iter()
-        .find(|(group, kind, _)| *group == gvk.group && *kind == gvk.kind)
+        .find(|(g, k, _)| *g == group && *k == kind)
         .map(|(_, _, path)| *path)
 }
 

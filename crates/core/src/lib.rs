@@ -16,6 +16,7 @@
 //! - [`Decision`]: violations in total order, and what could not be judged.
 //! - [`suite`]: Suites of `gator verify` and Rego unit tests, as data and as a runner.
 
+mod head;
 mod index;
 mod object;
 mod plain;
@@ -52,6 +53,7 @@ pub use bundle::Bundle;
 pub use decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
 pub use evaluate::{EvaluateOptions, evaluate, untouched};
 pub use explain::explain;
+pub use head::Head;
 pub use inventory::Inventory;
 pub use policy_set::{CompileOptions, PolicySet};
 pub use review::{Review, Source};

@@ -16,8 +16,11 @@ pub(crate) struct Gvk<'a> {
 impl<'a> Gvk<'a> {
     /// Of an object, as Kubernetes reads it: more than one `/` makes all of it empty.
     pub(crate) fn of(object: &'a Value) -> Gvk<'a> {
-        let api_version = text(object, &["apiVersion"]);
-        let kind = text(object, &["kind"]);
+        Gvk::new(text(object, &["apiVersion"]), text(object, &["kind"]))
+    }
+
+    /// Of `apiVersion` and `kind`.
+    pub(crate) fn new(api_version: &'a str, kind: &'a str) -> Gvk<'a> {
         let (group, version) = match api_version.split_once('/') {
             None => ("", api_version),
             Some((_, rest)) if rest.contains('/') => return Gvk::default(),

@@ -181,7 +181,8 @@ impl PolicySet {
         &self.revision
     }
 
-    pub(crate) fn shared_revision(&self) -> Arc<str> {
+    /// The same, shared.
+    pub fn shared_revision(&self) -> Arc<str> {
         self.revision.clone()
     }
 
@@ -253,10 +254,14 @@ impl PolicySet {
         self.policies.get(at.ok()?)
     }
 
-    /// Whether a constraint can match an object of a group and kind, or an ExpansionTemplate is there: if not, next to
-    /// nothing of such an object is needed to answer a review. A guess for who wants to save work.
+    /// Whether an object of a group and kind can be matched by a constraint or imply something. If neither what a review
+    /// is about nor what it replaces is asked for, then nothing is found in it whatever else they hold.
     pub fn asks_for(&self, group: &str, kind: &str) -> bool {
-        !self.expansions.is_empty() || self.index.asks_for(group, kind)
+        // What cannot be told is for every constraint to refuse in its own words.
+        kind.is_empty()
+            || !self.expansions.is_empty()
+            || self.judges_workloads && expansion::workload_path_of(group, kind).is_some()
+            || self.index.asks_for(group, kind)
     }
 
     /// Policies that can match a review, in order of kind and name.

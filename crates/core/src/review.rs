@@ -188,34 +188,6 @@ impl Review {
         })
     }
 
-    /// What matching looks at in the `request` of an AdmissionReview, of whose objects `apiVersion`, `kind` and the parts
-    /// of `metadata` that matching looks at are enough: only [`crate::untouched`] may be asked about it. `None`: the whole
-    /// request has to be read.
-    pub fn outline(request: &Value, namespace: Option<Value>) -> Option<Review> {
-        let kind = request.get("kind")?;
-        let is_namespace = object::text(kind, &["kind"]) == "Namespace" && object::text(kind, &["group"]).is_empty();
-        let operation = object::text(request, &["operation"]);
-        let old_object = request.get("oldObject").and_then(present);
-        let object = if operation == "DELETE" {
-            Some(old_object.clone()?)
-        } else {
-            request.get("object").and_then(present)
-        };
-        let mut entries = Vec::new();
-        let lives_in = object::text(request, &["namespace"]);
-        if !is_namespace && !lives_in.is_empty() {
-            entries.push((Value::string("namespace"), lives_in.into()));
-        }
-        Some(Review {
-            document: Value::object(entries),
-            object,
-            old_object,
-            namespace: namespace.filter(|_| !is_namespace),
-            operation: operation.to_owned(),
-            source: Some(Source::Original),
-        })
-    }
-
     /// A whole AdmissionReview document.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use crate::constraint::Constraint;
 use crate::exclusion::CONFIG_NAME;
 use crate::expansion::Expansion;
+use crate::head::Head;
 use crate::manifest::Places;
 use crate::object::{self, Gvk};
 use crate::policy_set::{CompileOptions, PolicySet};
@@ -43,8 +44,8 @@ impl Refusal {
 }
 
 /// Whether an object is of a group whose resources are vetted.
-pub fn is_own(object: &Value) -> bool {
-    let group = Gvk::of(object).group;
+pub fn is_own(object: Head<'_>) -> bool {
+    let group = object.gvk.group;
     [TEMPLATES, CONSTRAINTS, EXPANSIONS, CONFIGS, STATUSES].contains(&group) || OTHERS.contains(&group)
 }
 
@@ -167,7 +168,7 @@ mod tests {
         ];
         for (text, wanted) in rows {
             let object = manifest::read("o.yaml", text.as_bytes()).remove(0).unwrap().value;
-            assert!(is_own(&object), "{text}");
+            assert!(is_own(Head::of(&object)), "{text}");
             match (set.vet(&object), wanted) {
                 (Ok(notes), Ok(wanted)) => {
                     assert_eq!(notes.len(), wanted.len(), "{text}: {notes:?}");

@@ -5,6 +5,7 @@ use crate::admit::{self, Judged};
 use crate::answer::Answer;
 use crate::engines::Engines;
 use crate::log;
+use crate::outline::outline;
 use crate::request::{self, Request, Unread, Version};
 use crate::source::{Current, KnownNamespace};
 use regent_core::{Decision, Review, Spent};
@@ -134,6 +135,22 @@ pub struct Outcome {
     pub lines: Vec<String>,
 }
 
+impl Outcome {
+    fn new(http: u16, body: Vec<u8>) -> Outcome {
+        Outcome {
+            http,
+            body,
+            status: None,
+            dry_run: false,
+            spent: Vec::new(),
+            failed: Vec::new(),
+            disagreements: 0,
+            unconfirmed: 0,
+            lines: Vec::new(),
+        }
+    }
+}
+
 /// A review whose Namespace has to be asked for first.
 #[derive(Debug)]
 pub struct Pending {
@@ -219,7 +236,7 @@ pub fn begin(
     if glance
         && path == Path::Admit
         && let Some(current) = &current
-        && let Some(outcome) = untouched(body, read, current, &namespace, options)
+        && let Some(outcome) = unasked(body, read, current, &namespace)
     {
         return Step::Done(outcome);
     }
@@ -265,29 +282,24 @@ pub fn begin(
 }
 
 /// The answer to a review of a kind that no policy asks for, which is not read whole. `None`: it has to be.
-fn untouched(
+fn unasked(
     body: &[u8],
     read: json::ReadOptions,
     current: &Current,
     namespace: &impl Fn(&str) -> KnownNamespace,
-    options: &Options,
 ) -> Option<Outcome> {
-    let request = request::outline(body, read, |group, kind| current.policies.asks_for(group, kind))?;
-    if admit::is_own(&request) {
+    let outline = outline(body, read, |group, kind| current.policies.asks_for(group, kind))?;
+    let answer = admit::unasked(&outline, current)?;
+    // A Namespace that cannot be found is a fault whether it is needed or not.
+    let lives_in_none = outline.namespace.is_empty() || outline.group.is_empty() && outline.kind == "Namespace";
+    if !lives_in_none && matches!(namespace(outline.namespace), KnownNamespace::Ask) {
         return None;
     }
-    let warnings = match admit::before(&request, current, options) {
-        Ok(warnings) => warnings,
-        Err(judged) => return Some(done(&request, *judged, options)),
-    };
-    let found = match lives_in(&request, namespace) {
-        KnownNamespace::Found(value) => Some(value),
-        KnownNamespace::Nobody => None,
-        KnownNamespace::Ask => return None,
-    };
-    let review = Review::outline(&request.value, found)?;
-    let judged = admit::untouched(&review, current, &warnings, options)?;
-    Some(done(&request, judged, options))
+    Some(Outcome {
+        status: Some(Status::Allow),
+        dry_run: outline.dry_run,
+        ..Outcome::new(200, answer.write(outline.uid, outline.version))
+    })
 }
 
 /// What is known of the Namespace that a request's object lives in; nobody is asked about what lives in none.
@@ -380,29 +392,16 @@ fn refuse(unread: Unread) -> Outcome {
         None => (unread.code, format!("{}\n", unread.message).into_bytes()),
     };
     Outcome {
-        http,
-        body,
         status: Some(Status::Error),
-        dry_run: false,
-        spent: Vec::new(),
-        failed: Vec::new(),
-        disagreements: 0,
-        unconfirmed: 0,
-        lines: Vec::new(),
+        ..Outcome::new(http, body)
     }
 }
 
 fn plain(request: &Request, answer: Answer, status: Status) -> Outcome {
     Outcome {
-        http: 200,
-        body: answer.write(&request.uid, request.version),
         status: Some(status),
         dry_run: request.dry_run(),
-        spent: Vec::new(),
-        failed: Vec::new(),
-        disagreements: 0,
-        unconfirmed: 0,
-        lines: Vec::new(),
+        ..Outcome::new(200, answer.write(&request.uid, request.version))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::admission::{Clock, Exempt, Options, Status};
 use crate::answer::{Answer, cap, without_folders};
+use crate::outline::Outline;
 use crate::request::Request;
 use crate::source::Current;
 use regent_core::evaluate::POINT_WEBHOOK;
 use regent_core::exclusion::PROCESS_WEBHOOK;
-use regent_core::{Action, Decision, EvaluateOptions, Review, evaluate, vetting};
+use regent_core::{Action, Decision, EvaluateOptions, Head, Review, evaluate, vetting};
 use regent_rego::Value;
 
 /// What is told of a disagreement about a Secret.
@@ -38,13 +39,15 @@ impl Judged {
 
 /// Whether it is about a resource of Gatekeeper's, which is vetted before it is stored: that may take compiling.
 pub(crate) fn is_own(request: &Request) -> bool {
-    request.subject().is_some_and(vetting::is_own)
+    request
+        .subject()
+        .is_some_and(|object| vetting::is_own(Head::of(object)))
 }
 
 /// What is decided before policies are asked; else warnings for the answer.
 pub(crate) fn before(request: &Request, current: &Current, options: &Options) -> Result<Vec<String>, Box<Judged>> {
     let group = request.text(&["kind", "group"]);
-    let own = request.subject().filter(|object| vetting::is_own(object));
+    let own = request.subject().filter(|object| vetting::is_own(Head::of(object)));
     let by_us = options
         .own_accounts
         .iter()
@@ -67,13 +70,38 @@ pub(crate) fn before(request: &Request, current: &Current, options: &Options) ->
             }
         }
     }
-    let excluded = |object| current.policies.exclusions().excludes(PROCESS_WEBHOOK, object);
-    if request.subject().is_some_and(excluded) {
-        let mut answer = Answer::allow("Namespace is set to be ignored by Gatekeeper config");
-        answer.revision = Some(current.policies.revision().into());
-        return Err(Box::new(Judged::of(answer, Some(Status::Allow))));
+    if request.subject().is_some_and(|o| is_excluded(current, Head::of(o))) {
+        return Err(Box::new(Judged::of(excluded(current), Some(Status::Allow))));
     }
     Ok(warnings)
+}
+
+fn is_excluded(current: &Current, object: Head<'_>) -> bool {
+    current.policies.exclusions().excludes(PROCESS_WEBHOOK, object)
+}
+
+fn excluded(current: &Current) -> Answer {
+    Answer {
+        revision: Some(current.policies.shared_revision()),
+        ..Answer::allow("Namespace is set to be ignored by Gatekeeper config")
+    }
+}
+
+/// The answer to a review that nobody asks for, as [`before`] and [`judge`] would give it. `None`: ask them.
+pub(crate) fn unasked(outline: &Outline<'_>, current: &Current) -> Option<Answer> {
+    let subject = outline.subject()?;
+    // What the server's own account does with resources to vet or definitions has answers of its own.
+    if vetting::is_own(subject) || outline.group == "apiextensions.k8s.io" {
+        return None;
+    }
+    if is_excluded(current, subject) {
+        return Some(excluded(current));
+    }
+    let asks = |object: Head<'_>| current.policies.asks_for(object.group(), object.kind());
+    (!outline.objects().any(asks)).then(|| Answer {
+        revision: Some(current.policies.shared_revision()),
+        ..Answer::allow("")
+    })
 }
 
 /// The answer to a review that no constraint matches, which takes no evaluation; `None`: ask [`judge`].

@@ -32,6 +32,7 @@ mod connection;
 mod engines;
 mod glimpse;
 mod log;
+mod outline;
 mod request;
 mod server;
 mod service;

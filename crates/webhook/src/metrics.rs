@@ -121,7 +121,7 @@ pub struct Metrics {
     /// Counts of sets that are no longer in force, by kind and name.
     earlier: Mutex<HashMap<(String, String), PerConstraint>>,
     /// Responses of HTTP by code.
-    responses: Mutex<BTreeMap<u16, u64>>,
+    responses: Box<[AtomicU64]>,
     /// Connections accepted.
     pub connections_total: AtomicU64,
     /// Connections now.
@@ -159,7 +159,7 @@ impl Metrics {
             limits: Default::default(),
             shards: (0..threads).map(|_| Mutex::default()).collect(),
             earlier: Mutex::default(),
-            responses: Mutex::default(),
+            responses: (0..600).map(|_| AtomicU64::new(0)).collect(),
             connections_total: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             handshake_failures: AtomicU64::new(0),
@@ -211,8 +211,9 @@ impl Metrics {
 
     /// A response of HTTP went out.
     pub fn response(&self, code: u16) {
-        let mut responses = self.responses.lock().unwrap_or_else(PoisonError::into_inner);
-        *responses.entry(code).or_default() += 1;
+        if let Some(count) = self.responses.get(usize::from(code)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// How long constraints took, told by a judging thread.
@@ -276,7 +277,13 @@ impl Metrics {
             out.line("regent_limits_hit_total", &format!("limit=\"{limit}\""), load(count));
         }
         out.head("regent_http_responses_total", "counter", "Responses of HTTP by code.");
-        for (code, count) in &*self.responses.lock().unwrap_or_else(PoisonError::into_inner) {
+        for (code, count) in self
+            .responses
+            .iter()
+            .map(load)
+            .enumerate()
+            .filter(|(_, count)| *count > 0)
+        {
             out.line("regent_http_responses_total", &format!("code=\"{code}\""), count);
         }
         for (name, kind, help, value) in [

@@ -3,7 +3,7 @@
 use crate::glimpse::{self, glimpse};
 use regent_rego::{Value, json};
 
-const LONGEST_UID: usize = 256;
+pub(crate) const LONGEST_UID: usize = 256;
 
 /// The version of an AdmissionReview; an answer is of the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,91 +109,6 @@ fn of_review(review: &Value) -> Result<Request, Unread> {
     }
 }
 
-/// Reads of a body what an answer takes when no policy asks for its group and kind (`asked_for`); of objects only what
-/// matching looks at. The rest is checked but made into nothing. `None`: it has to be read whole.
-pub(crate) fn outline(
-    body: &[u8],
-    options: json::ReadOptions,
-    asked_for: impl Fn(&str, &str) -> bool,
-) -> Option<Request> {
-    let mut walk = json::Walk::new(body, options)?;
-    let mut review = Vec::new();
-    walk.members(|walk, key| {
-        let value = match key {
-            "apiVersion" | "kind" => walk.value()?,
-            "request" if walk.is_object() => outline_of_request(walk, &asked_for)?,
-            _ => return walk.pass(),
-        };
-        review.push((Value::string(key), value));
-        Some(())
-    })?;
-    walk.end()?;
-    of_review(&Value::object(review)).ok()
-}
-
-fn outline_of_request(walk: &mut json::Walk<'_>, asked_for: &impl Fn(&str, &str) -> bool) -> Option<Value> {
-    let mut told = false;
-    let request = chosen(walk, &mut |walk, key| match key {
-        "kind" => {
-            let kind = walk.value()?;
-            let text = |key| kind.get(key).and_then(Value::as_str).unwrap_or_default();
-            if asked_for(text("group"), text("kind")) {
-                return None;
-            }
-            told = true;
-            Some(Some(kind))
-        }
-        "uid" | "name" | "namespace" | "operation" | "dryRun" => Some(Some(walk.value()?)),
-        "userInfo" => only(walk, &["username"]),
-        // An API server tells the kind first. Who does not is read whole.
-        "object" | "oldObject" if told => Some(Some(outline_of_object(walk)?)),
-        "object" | "oldObject" => None,
-        _ => walk.pass().map(|()| None),
-    })?;
-    told.then_some(request)
-}
-
-fn outline_of_object(walk: &mut json::Walk<'_>) -> Option<Value> {
-    if !walk.is_object() {
-        return walk.value();
-    }
-    chosen(walk, &mut |walk, key| match key {
-        "apiVersion" | "kind" => Some(Some(walk.value()?)),
-        "metadata" => only(walk, &["name", "generateName", "namespace", "labels"]),
-        _ => walk.pass().map(|()| None),
-    })
-}
-
-/// Of an object some members; anything else as it is.
-fn only(walk: &mut json::Walk<'_>, keys: &[&str]) -> Option<Option<Value>> {
-    if !walk.is_object() {
-        return Some(Some(walk.value()?));
-    }
-    let some = chosen(walk, &mut |walk, key| {
-        if keys.contains(&key) {
-            Some(Some(walk.value()?))
-        } else {
-            walk.pass().map(|()| None)
-        }
-    })?;
-    Some(Some(some))
-}
-
-/// An object of those members that a choice makes a value of.
-fn chosen(
-    walk: &mut json::Walk<'_>,
-    choice: &mut dyn FnMut(&mut json::Walk<'_>, &str) -> Option<Option<Value>>,
-) -> Option<Value> {
-    let mut entries = Vec::with_capacity(8);
-    walk.members(|walk, key| {
-        if let Some(value) = choice(walk, key)? {
-            entries.push((Value::string(key), value));
-        }
-        Some(())
-    })?;
-    Some(Value::object(entries))
-}
-
 /// The beginning of what a client wrote, for a message.
 fn clip(text: &str) -> String {
     text.chars().take(64).collect()
@@ -228,69 +143,5 @@ impl Request {
             "object"
         };
         self.value.get(key).filter(|v| !matches!(v, Value::Null))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
-
-    use super::*;
-
-    fn review(request: &str) -> String {
-        format!(r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u",{request}}}}}"#)
-    }
-
-    fn outlined(body: &str) -> Option<Request> {
-        let options = json::ReadOptions {
-            refuse_duplicates: true,
-            ..json::ReadOptions::default()
-        };
-        outline(body.as_bytes(), options, |group, kind| {
-            group == "apps" && kind == "Deployment"
-        })
-    }
-
-    #[test]
-    fn an_outline_has_what_matching_looks_at() {
-        let body = review(
-            r#""kind":{"group":"","version":"v1","kind":"ConfigMap"},"name":"a","namespace":"n","operation":"UPDATE",
-            "userInfo":{"username":"x","groups":["g"]},"options":{"a":1},"dryRun":true,
-            "object":{"apiVersion":"v1","kind":"ConfigMap","data":{"k":"v"},
-              "metadata":{"name":"a","namespace":"n","labels":{"l":"1"},"managedFields":[{"a":1}],"annotations":{}}},
-            "oldObject":null"#,
-        );
-        let wanted = r#"{"dryRun":true,"kind":{"group":"","kind":"ConfigMap","version":"v1"},"name":"a","namespace":"n","object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"labels":{"l":"1"},"name":"a","namespace":"n"}},"oldObject":null,"operation":"UPDATE","uid":"u","userInfo":{"username":"x"}}"#;
-        let request = outlined(&body).unwrap();
-        assert_eq!(json::write(&request.value), wanted);
-        assert_eq!(request.uid, "u");
-    }
-
-    #[test]
-    fn what_cannot_be_outlined_is_read_whole() {
-        let kind = r#""kind":{"group":"","version":"v1","kind":"ConfigMap"}"#;
-        for (request, fits) in [
-            (format!(r#"{kind},"object":{{}}"#), true),
-            (format!(r#"{kind},"object":{{"metadata":7}}"#), true),
-            // A policy asks for it.
-            (
-                r#""kind":{"group":"apps","kind":"Deployment"},"object":{}"#.to_owned(),
-                false,
-            ),
-            // The kind comes late, or not at all.
-            (format!(r#""object":{{}},{kind}"#), false),
-            (r#""object":{}"#.to_owned(), false),
-            // Keys that are there twice, wherever they are, and keys with escapes.
-            (format!(r#"{kind},{kind}"#), false),
-            (format!(r#"{kind},"object":{{"data":{{"a":1,"a":2}}}}"#), false),
-            (format!(r#"{kind},"object":{{"metadata":{{}},"metadata":{{}}}}"#), false),
-            (format!(r#"{kind},"object":{{"d\u0061ta":{{}}}}"#), false),
-            // No JSON.
-            (format!(r#"{kind},"object":{{"data":{{"a":01}}}}"#), false),
-            (format!(r#"{kind},"object":{{"data":"\x"}}"#), false),
-        ] {
-            assert_eq!(outlined(&review(&request)).is_some(), fits, "{request}");
-        }
-        assert!(outlined(&format!("{} x", review(kind))).is_none(), "text behind it");
     }
 }

@@ -14,11 +14,11 @@ pub struct Walk<'a> {
     /// Values that there may still be.
     left: usize,
     /// Keys of open objects.
-    keys: Vec<&'a str>,
+    keys: SmallVec<[&'a str; 32]>,
 }
 
-/// So many keys are told apart one by one.
-const FEW: usize = 12;
+/// So many keys are told apart without sorting them.
+const FEW: usize = 64;
 
 impl<'a> Walk<'a> {
     /// Before the value that a text is.
@@ -28,8 +28,34 @@ impl<'a> Walk<'a> {
             refuse_duplicates: options.refuse_duplicates,
             depth: options.depth,
             left: options.values,
-            keys: Vec::with_capacity(32),
+            keys: SmallVec::new(),
         })
+    }
+
+    /// Steps over the text that begins here, and gives it. `None` also if it has escapes.
+    pub fn text(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        if self.reader.space()? != b'"' {
+            return None;
+        }
+        self.reader.plain()
+    }
+
+    /// Steps over the true or false that begins here, and gives it.
+    pub fn flag(&mut self) -> Option<bool> {
+        self.left = self.left.checked_sub(1)?;
+        let (value, word) = match self.reader.space()? {
+            b't' => (true, "true"),
+            b'f' => (false, "false"),
+            _ => return None,
+        };
+        self.reader.literal(word).ok()?;
+        Some(value)
+    }
+
+    /// Whether a null begins here.
+    pub fn is_null(&mut self) -> bool {
+        self.reader.space() == Some(b'n')
     }
 
     /// Whether an object begins here.
@@ -165,16 +191,7 @@ impl<'a> Walk<'a> {
         let keys = self.keys.get_mut(start..)?;
         let distinct = !self.refuse_duplicates
             || if keys.len() <= FEW {
-                let mut rest: &[&str] = keys;
-                loop {
-                    let Some((first, after)) = rest.split_first() else {
-                        break true;
-                    };
-                    if after.iter().any(|k| same_text(first, k)) {
-                        break false;
-                    }
-                    rest = after;
-                }
+                are_distinct(keys)
             } else {
                 keys.sort_unstable();
                 keys.is_sorted_by(|a, b| a < b)
@@ -182,6 +199,31 @@ impl<'a> Walk<'a> {
         self.keys.truncate(start);
         distinct.then_some(())
     }
+}
+
+/// Whether no two keys are the same. Those that differ mostly fall into different ones of 512 places; only where they do
+/// not are they compared.
+fn are_distinct(keys: &[&str]) -> bool {
+    let mut taken = [0_u64; 8];
+    keys.iter().enumerate().all(|(i, key)| {
+        let place = place(key);
+        let (word, bit) = (usize::from(place >> 6), 1 << (place & 63));
+        let Some(word) = taken.get_mut(word) else { return false };
+        let free = *word & bit == 0;
+        *word |= bit;
+        free || !keys.iter().take(i).any(|k| same_text(k, key))
+    })
+}
+
+/// One of 512 places, by a key's length, beginning and end.
+fn place(key: &str) -> u16 {
+    let bytes = key.as_bytes();
+    let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (bytes.iter().fold(0, |sum, b| sum << 8 | u64::from(*b)), 0),
+    };
+    let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 55) as u16
 }
 
 #[cfg(test)]
@@ -272,6 +314,29 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Against comparing each with each, for keys that share beginnings and ends.
+    #[test]
+    fn keys_are_told_apart() {
+        let key = |i: usize| {
+            "abcdefgh"
+                .chars()
+                .cycle()
+                .skip(i % 5)
+                .take(i % 9 + 3)
+                .collect::<String>()
+        };
+        let keys: Vec<String> = (0..FEW).map(key).collect();
+        for from in 0..keys.len() {
+            for to in from..=keys.len() {
+                let some: Vec<&str> = keys[from..to].iter().map(String::as_str).collect();
+                let twice = (0..some.len()).any(|i| some[..i].contains(&some[i]));
+                assert_eq!(are_distinct(&some), !twice, "{some:?}");
+            }
+        }
+        let many: Vec<String> = (0..FEW).map(|i| format!("key-{i}")).collect();
+        assert!(are_distinct(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     }
 
     #[test]
