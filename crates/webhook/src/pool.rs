@@ -26,6 +26,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Threads that wait and were not told of a job; never less than there are.
+    idle: usize,
     closed: bool,
 }
 
@@ -90,7 +92,7 @@ impl Pool {
                 let _ = send.send(done.map_err(|_| Fault::Panicked));
             }
         };
-        {
+        let idle = {
             let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
             if queue.closed {
                 return Err(Fault::Closed);
@@ -100,8 +102,14 @@ impl Pool {
             }
             queue.jobs.push_back(Box::new(job));
             self.shared.waiting.store(queue.jobs.len(), Ordering::Relaxed);
+            let idle = queue.idle > 0;
+            queue.idle = queue.idle.saturating_sub(1);
+            idle
+        };
+        // Telling is a call of the system, whether anybody waits or not.
+        if idle {
+            self.shared.ready.notify_one();
         }
-        self.shared.ready.notify_one();
         receive.await.unwrap_or(Err(Fault::Closed))
     }
 
@@ -140,6 +148,7 @@ fn work(shared: &Shared, worker: usize) {
                 if queue.closed {
                     return;
                 }
+                queue.idle += 1;
                 queue = shared.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
         };

@@ -270,9 +270,11 @@ async fn answer(shared: &Arc<Shared>, path: Path, mut body: Incoming, until: Ins
             let identity = ready.identity();
             let job = {
                 let shared = shared.clone();
-                move |worker| judge(&shared, worker, &ready, until)
+                move |worker| (judge(&shared, worker, &ready, until), ready)
             };
-            told_by(shared, shared.pool.run(job), identity, until).await
+            // A thread gives memory back for less where it got it.
+            let judged = async { shared.pool.run(job).await.map(|(outcome, _ready)| outcome) };
+            told_by(shared, judged, identity, until).await
         }
         Step::Namespace(pending) => {
             let identity = pending.identity();
