@@ -38,7 +38,7 @@ struct State {
     next: Option<Instant>,
     /// When the bucket would be full again.
     full_at: Option<Instant>,
-    /// When each watch, by its path and labels, was last asked for.
+    /// When each watch, by its path and labels, was last asked for, if a moment ago.
     watches: HashMap<String, Instant>,
 }
 
@@ -75,8 +75,9 @@ impl Pace {
     fn watched(&self, what: String, now: Instant) {
         let cut = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = state.watches.insert(what, now);
-            before.is_some_and(|before| now.duration_since(before) < WATCH_ENDS / 2)
+            // What is longer ago says nothing any more.
+            state.watches.retain(|_, at| now.duration_since(*at) < WATCH_ENDS / 2);
+            state.watches.insert(what, now).is_some()
         };
         if cut {
             self.failed(now);
@@ -225,6 +226,9 @@ mod tests {
         assert!(!pace.in_trouble());
         pace.watched(uri(3), now + WATCH_ENDS + Duration::from_secs(1));
         assert!(pace.in_trouble());
+        pace.watched("/api/v1/pods?".to_owned(), now + WATCH_ENDS * 3);
+        let kept = pace.0.lock().expect("no panic").watches.len();
+        assert_eq!(kept, 1, "what was long ago is forgotten");
     }
 
     #[tokio::test(start_paused = true)]
