@@ -28,6 +28,8 @@ pub struct EvaluateOptions<'a> {
     pub constraint_budget: u64,
     /// Nanoseconds the whole review may take.
     pub total_budget: u64,
+    /// Bytes that the values may take which one constraint makes while it judges one object.
+    pub memory: usize,
     /// `time.now_ns()`, nanoseconds since 1970.
     pub time_ns: i64,
     /// Seed of what is random in policies.
@@ -52,6 +54,7 @@ impl Default for EvaluateOptions<'_> {
             clock: None,
             constraint_budget: 1_000_000_000,
             total_budget: u64::MAX,
+            memory: Limits::default().memory,
             time_ns: 0,
             seed: 0,
             workloads: false,
@@ -359,6 +362,7 @@ impl<'a> Run<'a> {
         Limits {
             clock: self.options.clock,
             deadline,
+            memory: self.options.memory,
             ..Limits::default()
         }
     }

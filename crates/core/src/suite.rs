@@ -142,6 +142,8 @@ pub struct RunOptions<'a> {
     pub clock: Option<&'a (dyn Fn() -> u64 + Sync)>,
     /// Nanoseconds one constraint may take on one object.
     pub constraint_budget: u64,
+    /// Bytes that the values may take which one evaluation makes.
+    pub memory: usize,
     /// `time.now_ns()`, nanoseconds since 1970.
     pub time_ns: i64,
     /// Find out what is exercised ([`SuiteResult::coverage`]). Everything is evaluated once more for it; results do not

@@ -156,6 +156,7 @@ pub(crate) fn run(
         limits: Limits {
             clock: options.clock,
             deadline,
+            memory: options.memory,
             ..Limits::default()
         },
         time_ns: options.time_ns,

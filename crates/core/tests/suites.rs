@@ -88,6 +88,7 @@ fn suites_come_out_as_with_gator() {
         second: None,
         clock: None,
         constraint_budget: u64::MAX,
+        memory: usize::MAX,
         time_ns: 0,
         coverage: false,
     };

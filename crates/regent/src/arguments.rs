@@ -98,6 +98,9 @@ pub(crate) struct Judging {
     /// Time limit for each constraint and object (500ms, 1s, 1m30s)
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
+    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
+    pub(crate) max_memory: usize,
     /// Threads that judge; all cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -196,6 +199,9 @@ pub(crate) struct Verify {
     /// Time limit for each constraint and object
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
+    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
+    pub(crate) max_memory: usize,
     #[command(flatten)]
     pub(crate) coverage: Coverage,
 }
@@ -250,6 +256,9 @@ pub(crate) struct Eval {
     /// Time limit (default none)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
+    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
+    pub(crate) max_memory: usize,
     #[command(flatten)]
     pub(crate) coverage: Coverage,
 }
@@ -401,4 +410,28 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         return Err("a time limit must be more than nothing".into());
     }
     Duration::try_from_secs_f64(total).map_err(|_| FORM.into())
+}
+
+/// A number of bytes: `4096`, `64Ki`, `32Mi`, `1Gi`.
+fn bytes(text: &str) -> Result<usize, String> {
+    let units = [("Ki", 10), ("Mi", 20), ("Gi", 30)];
+    let found = units
+        .iter()
+        .find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
+    let (number, shift) = found.unwrap_or((text, 0));
+    number
+        .parse::<usize>()
+        .ok()
+        .and_then(|n| n.checked_mul(1 << shift))
+        .ok_or_else(|| "expected a number of bytes such as 4096, 64Ki or 32Mi".to_owned())
+}
+
+/// What an evaluation may take.
+fn memory(text: &str) -> Result<usize, String> {
+    let found = bytes(text)?;
+    if (1 << 20..=64 << 30).contains(&found) {
+        Ok(found)
+    } else {
+        Err("expected 1Mi to 64Gi".to_owned())
+    }
 }

@@ -24,6 +24,8 @@ pub struct Options {
     pub values: usize,
     /// Time one constraint may take on one object.
     pub constraint_time: Duration,
+    /// Bytes that the values may take which one constraint makes while it judges one object.
+    pub memory: usize,
     /// Bytes of one message.
     pub message: usize,
     /// Messages in an answer.
@@ -48,6 +50,7 @@ impl Default for Options {
             depth: limits.depth,
             values: limits.values,
             constraint_time: limits.constraint_time,
+            memory: limits.memory,
             message: limits.message,
             messages: limits.messages,
             log_denies: false,

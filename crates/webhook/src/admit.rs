@@ -131,6 +131,7 @@ pub(crate) fn judge(
             point: POINT_WEBHOOK,
             clock: Some(clock.now),
             constraint_budget: u64::try_from(options.constraint_time.as_nanos()).unwrap_or(u64::MAX),
+            memory: options.memory,
             total_budget: clock.budget,
             time_ns: clock.time_ns,
             seed: u64::try_from(clock.time_ns).unwrap_or_default(),

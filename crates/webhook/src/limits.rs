@@ -37,6 +37,8 @@ pub struct Limits {
     pub default_deadline: Duration,
     /// Time one constraint may take on one object; 1 ms to 30 s.
     pub constraint_time: Duration,
+    /// Bytes that the values may take which one constraint makes while it judges one object; 1 MiB to 64 GiB.
+    pub memory: usize,
     /// Threads that judge; 1 to 1,024.
     pub threads: usize,
     /// Bytes of one message in an answer; 64 to 1 MiB.
@@ -66,6 +68,7 @@ impl Default for Limits {
             idle_time: Duration::from_secs(180),
             default_deadline: Duration::from_secs(10),
             constraint_time: Duration::from_secs(1),
+            memory: 192 * MIB,
             threads: std::thread::available_parallelism()
                 .map_or(2, usize::from)
                 .clamp(2, 1_024),
@@ -85,6 +88,7 @@ impl Limits {
             ("max-body", self.body, KIB, 256 * MIB),
             ("max-bodies", self.bodies, self.body, 4_096 * MIB),
             ("max-values", self.values, 1_000, 100_000_000),
+            ("max-memory", self.memory, MIB, 65_536 * MIB),
             ("max-depth", self.depth, 16, 1_000),
             ("max-connections", self.connections, 1, 100_000),
             ("max-concurrency", self.concurrency, 1, 100_000),

@@ -139,6 +139,7 @@ impl Server {
             depth: limits.depth,
             values: limits.values,
             constraint_time: limits.constraint_time,
+            memory: limits.memory,
             message: limits.message,
             messages: limits.messages,
             log_denies: log.is_some(),

@@ -171,6 +171,7 @@ fn limits<'a>(options: &RunOptions<'a>) -> Limits<'a> {
     Limits {
         clock: options.clock,
         deadline: options.clock.map_or(u64::MAX, end),
+        memory: options.memory,
         ..Limits::default()
     }
 }

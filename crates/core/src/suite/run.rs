@@ -285,6 +285,7 @@ impl Runner<'_> {
             point: POINT_GATOR,
             clock: self.options.clock,
             constraint_budget: self.options.constraint_budget,
+            memory: self.options.memory,
             time_ns: self.options.time_ns,
             engine: self.options.engine,
             second: self.options.second,

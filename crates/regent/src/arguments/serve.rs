@@ -1,6 +1,6 @@
 //! What `regent serve` understands.
 
-use super::{EngineName, duration};
+use super::{EngineName, bytes, duration};
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -103,6 +103,9 @@ pub(crate) struct Serve {
     /// Levels of nesting in a review (16 to 1000)
     #[arg(long, value_name = "N", default_value_t = 1_000, help_heading = LIMITS)]
     pub(crate) max_depth: usize,
+    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
+    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = bytes, help_heading = LIMITS)]
+    pub(crate) max_memory: usize,
     /// Connections at once (1 to 100000)
     #[arg(long, value_name = "N", default_value_t = 4_096, help_heading = LIMITS)]
     pub(crate) max_connections: usize,
@@ -156,20 +159,6 @@ pub(crate) enum TlsVersion {
     V12,
     #[value(name = "1.3")]
     V13,
-}
-
-/// A number of bytes: `4096`, `64Ki`, `32Mi`, `1Gi`.
-fn bytes(text: &str) -> Result<usize, String> {
-    let units = [("Ki", 10), ("Mi", 20), ("Gi", 30)];
-    let found = units
-        .iter()
-        .find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
-    let (number, shift) = found.unwrap_or((text, 0));
-    number
-        .parse::<usize>()
-        .ok()
-        .and_then(|n| n.checked_mul(1 << shift))
-        .ok_or_else(|| "expected a number of bytes such as 4096, 64Ki or 32Mi".to_owned())
 }
 
 fn up_to_five_minutes(text: &str) -> Result<Duration, String> {

@@ -104,14 +104,14 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
         };
         let start = Instant::now();
         let clock = move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let limits = match args.timeout {
-            Some(timeout) => Limits {
-                clock: Some(&clock),
-                deadline: u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX),
-                ..Limits::default()
-            },
-            None => Limits::default(),
+        let mut limits = Limits {
+            memory: args.max_memory,
+            ..Limits::default()
         };
+        if let Some(timeout) = args.timeout {
+            limits.clock = Some(&clock);
+            limits.deadline = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        }
         let data = Value::Object(Arc::new(std::mem::take(&mut loaded.data)));
         let context = Context {
             input: input.as_ref(),

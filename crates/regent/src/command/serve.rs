@@ -143,6 +143,7 @@ fn limits(args: &Serve) -> Limits {
         idle_time: args.idle_time,
         default_deadline: args.default_deadline,
         constraint_time: args.timeout,
+        memory: args.max_memory,
         threads: args.threads.map_or(defaults.threads, usize::from),
         message: args.max_message,
         messages: args.max_messages,

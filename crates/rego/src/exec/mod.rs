@@ -271,7 +271,7 @@ impl<'a> Exec<'a> {
         self.made = self.made.saturating_add(bytes);
         if self.made > self.context.limits.memory {
             let message = format!(
-                "evaluation made more than {} MiB of values; let the policy build less, or raise the limit",
+                "evaluation made more than {} MiB of values; let the policy build less, or raise the limit (--max-memory)",
                 self.context.limits.memory >> 20
             );
             return Err(self.error(Code::Limit, message));
