@@ -1,6 +1,14 @@
 //! A review that is answered at a glance is answered as one that is read whole: every request of `responses.yaml` by
-//! every set of policies there, and by sets that ask for some kinds only.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+//! every set of policies there, and by sets that ask for some kinds only; and each again with faults in it.
+//! `tests/webhook/full` tries a hundred times as many of these.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test ends by panicking, is told by the environment to run long, and says what it saw"
+)]
 
 mod common;
 
@@ -8,6 +16,7 @@ use common::{Setup, cases, text};
 use regent_rego::{Object, Value, json};
 use regent_webhook::admission::{self, Clock, Outcome, Path, Step};
 use regent_webhook::{Current, KnownNamespace, Options};
+use std::collections::BTreeSet;
 
 /// Constraints that spell out what they ask for.
 const CHOOSY: [&str; 5] = [
@@ -66,39 +75,149 @@ fn variants(request: &Object) -> Vec<Object> {
     out
 }
 
+/// Whether a body is answered at a glance; if so, then as at a look.
+fn is_glanced_at(body: &[u8], current: &Current, options: &Options, what: &str) -> bool {
+    let Some(glance) = ask(body, current, options, true) else {
+        return false;
+    };
+    let look = ask(body, current, options, false).unwrap();
+    let told = |o: &Outcome| {
+        (
+            o.http,
+            String::from_utf8_lossy(&o.body).into_owned(),
+            o.status,
+            o.dry_run,
+        )
+    };
+    assert_eq!(told(&glance), told(&look), "{what}\n{}", String::from_utf8_lossy(body));
+    true
+}
+
+fn bodies(case: &Value) -> impl Iterator<Item = Vec<u8>> {
+    let requests = variants(case.get("request").and_then(Value::as_object).unwrap());
+    requests.into_iter().map(|request| {
+        let review = Value::record([
+            ("apiVersion", "admission.k8s.io/v1".into()),
+            ("kind", "AdmissionReview".into()),
+            ("request", Value::Object(request.into())),
+        ]);
+        json::write(&review).into_bytes()
+    })
+}
+
+fn sets(cases: &[Value]) -> impl Iterator<Item = (String, Current)> {
+    let given = cases.iter().map(|c| text(c, &["policies"]).to_owned());
+    let all = given.chain(CHOOSY.iter().map(|c| set(c))).collect::<BTreeSet<String>>();
+    all.into_iter().map(|policies| {
+        let current = Setup::of(&policies).source.current().unwrap();
+        (policies, current)
+    })
+}
+
 #[test]
 fn a_glance_answers_as_a_look() {
     let cases = cases("responses.yaml");
     let options = Options::default();
-    let mut sets: Vec<String> = cases.iter().map(|c| text(c, &["policies"]).to_owned()).collect();
-    sets.extend(CHOOSY.iter().map(|c| set(c)));
     let mut at_a_glance = 0;
-    for policies in sets {
-        let current = Setup::of(&policies).source.current().unwrap();
+    for (policies, current) in sets(&cases) {
         for case in &cases {
-            for request in variants(case.get("request").and_then(Value::as_object).unwrap()) {
-                let review = Value::record([
-                    ("apiVersion", "admission.k8s.io/v1".into()),
-                    ("kind", "AdmissionReview".into()),
-                    ("request", Value::Object(request.into())),
-                ]);
-                let body = json::write(&review).into_bytes();
-                let Some(glance) = ask(&body, &current, &options, true) else {
-                    continue;
-                };
-                let look = ask(&body, &current, &options, false).unwrap();
-                let told = |o: &Outcome| {
-                    (
-                        o.http,
-                        String::from_utf8_lossy(&o.body).into_owned(),
-                        o.status,
-                        o.dry_run,
-                    )
-                };
-                assert_eq!(told(&glance), told(&look), "{}\n{policies}", text(case, &["name"]));
-                at_a_glance += 1;
+            let what = format!("{}\n{policies}", text(case, &["name"]));
+            let glanced = bodies(case).filter(|body| is_glanced_at(body, &current, &options, &what));
+            at_a_glance += glanced.count();
+        }
+    }
+    assert!(at_a_glance > 1_000, "only {at_a_glance} were answered at a glance");
+}
+
+/// Words that reviews are made of, and what may take their place.
+const WORDS: [&str; 24] = [
+    "object",
+    "oldObject",
+    "kind",
+    "apiVersion",
+    "metadata",
+    "name",
+    "namespace",
+    "labels",
+    "uid",
+    "group",
+    "operation",
+    "dryRun",
+    "request",
+    "DELETE",
+    "CREATE",
+    "Pod",
+    "Namespace",
+    "ConfigMap",
+    "apps/v1",
+    "v1",
+    "null",
+    "true",
+    "7",
+    "{}",
+];
+
+const BYTES: &[u8] = b"{}[]\",:0tfn\\ u\x00\xff";
+
+/// A body with a fault, or with a word in another's place.
+fn spoiled(body: &[u8], next: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut out = body.to_vec();
+    for _ in 0..=next(3) {
+        let at = next(out.len());
+        let end = (at + 1 + next(30)).min(out.len());
+        match next(6) {
+            0 => out[at] = BYTES[next(BYTES.len())],
+            1 => drop(out.drain(at..end)),
+            2 => {
+                let piece = out[at..end].to_vec();
+                out.splice(end..end, piece);
+            }
+            _ => {
+                let (from, to) = (WORDS[next(WORDS.len())], WORDS[next(WORDS.len())]);
+                let places = out.windows(from.len()).enumerate();
+                let places: Vec<usize> = places.filter(|(_, w)| *w == from.as_bytes()).map(|(i, _)| i).collect();
+                if !places.is_empty() {
+                    let at = places[next(places.len())];
+                    out.splice(at..at + from.len(), to.bytes());
+                }
+            }
+        }
+        if out.is_empty() {
+            return out;
+        }
+    }
+    out
+}
+
+#[test]
+fn a_glance_at_what_is_spoiled_answers_as_a_look() {
+    let rounds = if std::env::var_os("REGENT_FULL").is_some() {
+        100
+    } else {
+        1
+    };
+    let cases = cases("responses.yaml");
+    let options = Options::default();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below
+    };
+    let (mut all, mut at_a_glance) = (0, 0);
+    for (policies, current) in sets(&cases) {
+        for body in cases.iter().flat_map(bodies) {
+            for _ in 0..rounds {
+                let body = spoiled(&body, &mut next);
+                all += 1;
+                at_a_glance += usize::from(is_glanced_at(&body, &current, &options, &policies));
             }
         }
     }
-    assert!(at_a_glance > 4_000, "only {at_a_glance} were answered at a glance");
+    println!("{all} spoiled reviews, {at_a_glance} answered at a glance, as at a look");
+    assert!(
+        at_a_glance > all / 100,
+        "only {at_a_glance} of {all} were answered at a glance"
+    );
 }
