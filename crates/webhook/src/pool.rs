@@ -158,3 +158,77 @@ fn work(shared: &Shared, worker: usize) {
         shared.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+    use super::*;
+    use std::time::Duration;
+
+    /// A thread that is not woken leaves work lying, and the one who waits for it waiting.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn all_work_is_done_however_it_comes() {
+        for threads in [1, 2, 3] {
+            let pool = Arc::new(Pool::start(threads, 64).unwrap());
+            let clients: Vec<_> = (0..6_u32)
+                .map(|client| {
+                    let pool = pool.clone();
+                    tokio::spawn(async move {
+                        let mut sum = 0;
+                        for i in 0..2_000 {
+                            let work = pool.run(move |_| {
+                                assert!(i != 97, "this work panics");
+                                1
+                            });
+                            match tokio::time::timeout(Duration::from_secs(20), work).await.unwrap() {
+                                Ok(one) => sum += one,
+                                Err(fault) => assert_eq!(fault, Fault::Panicked),
+                            }
+                            // Threads get to sleep now and then.
+                            if i % 50 == client {
+                                tokio::time::sleep(Duration::from_micros(200)).await;
+                            }
+                        }
+                        sum
+                    })
+                })
+                .collect();
+            for done in clients {
+                assert_eq!(done.await.unwrap(), 1_999, "{threads} threads");
+            }
+            assert_eq!(pool.waiting(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_told() {
+        let pool = Arc::new(Pool::start(1, 1).unwrap());
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (began, has_begun) = std::sync::mpsc::channel::<()>();
+        let busy = {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                let work = pool.run(move |_| {
+                    began.send(()).unwrap();
+                    wait.recv().unwrap();
+                });
+                work.await
+            })
+        };
+        while has_begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        let second = {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.run(|_| ()).await })
+        };
+        while pool.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.run(|_| ()).await, Err(Fault::Full));
+        go.send(()).unwrap();
+        assert_eq!(busy.await.unwrap(), Ok(()));
+        assert_eq!(second.await.unwrap(), Ok(()));
+    }
+}
