@@ -197,7 +197,7 @@ impl Ready {
 pub enum Step {
     /// It is answered.
     Done(Outcome),
-    /// It takes more than a glance.
+    /// It takes longer than there is in a hurry.
     Later,
     /// Policies match: [`judge`] goes on, on a thread that may take its time.
     Judge(Box<Ready>),
@@ -216,37 +216,55 @@ pub struct Clock<'a> {
     pub time_ns: i64,
 }
 
-/// Reads a review and answers it where neither a Namespace has to be asked for nor a policy. A glance leaves what is deep,
-/// wrong or takes compiling to a thread that may take its time, so that what it takes is bounded by the body.
+fn reading(options: &Options) -> json::ReadOptions {
+    json::ReadOptions {
+        depth: options.depth,
+        values: options.values,
+        // An API server sends no such review; which of the two it would store, it alone knows.
+        refuse_duplicates: true,
+    }
+}
+
+/// The answer to a review of a kind that no policy asks for, by its names alone. `None`: [`begin`] to read it.
+pub fn glance(
+    body: &[u8],
+    current: &Current,
+    namespace: impl Fn(&str) -> KnownNamespace,
+    options: &Options,
+) -> Option<Outcome> {
+    let asked_for = |group: &str, kind: &str| current.policies.asks_for(group, kind);
+    let outline = outline(body, reading(options), asked_for)?;
+    let answer = admit::unasked(&outline, current)?;
+    // A Namespace that cannot be found is a fault whether it is needed or not.
+    let lives_in_none = outline.namespace.is_empty() || outline.group.is_empty() && outline.kind == "Namespace";
+    if !lives_in_none && matches!(namespace(outline.namespace), KnownNamespace::Ask) {
+        return None;
+    }
+    Some(Outcome {
+        status: Some(Status::Allow),
+        dry_run: outline.dry_run,
+        ..Outcome::new(200, answer.write(outline.uid, outline.version))
+    })
+}
+
+/// Reads a review and answers it where neither a Namespace has to be asked for nor a policy. In a `hurry` what is deep,
+/// wrong or takes compiling is left to a thread that may take its time, so that what it takes is bounded by the body.
 pub fn begin(
     path: Path,
     body: &[u8],
     current: Option<Current>,
     namespace: impl Fn(&str) -> KnownNamespace,
     options: &Options,
-    glance: bool,
+    hurry: bool,
 ) -> Step {
-    let read = json::ReadOptions {
-        depth: if glance {
-            options.depth.min(SHALLOW)
-        } else {
-            options.depth
-        },
-        values: options.values,
-        // An API server sends no such review; which of the two it would store, it alone knows.
-        refuse_duplicates: true,
-    };
-    if glance
-        && path == Path::Admit
-        && let Some(current) = &current
-        && let Some(outcome) = unasked(body, read, current, &namespace)
-    {
-        return Step::Done(outcome);
+    let mut read = reading(options);
+    if hurry {
+        read.depth = read.depth.min(SHALLOW);
     }
     let request = match request::read(body, read) {
-        Ok(request) if glance && admit::is_own(&request) => return Step::Later,
+        Ok(request) if hurry && admit::is_own(&request) => return Step::Later,
         Ok(request) => request,
-        Err(_) if glance => return Step::Later,
+        Err(_) if hurry => return Step::Later,
         Err(unread) => return Step::Done(refuse(unread)),
     };
     match path {
@@ -282,27 +300,6 @@ pub fn begin(
         Ok(ready) => Step::Judge(ready),
         Err(outcome) => Step::Done(*outcome),
     }
-}
-
-/// The answer to a review of a kind that no policy asks for, which is not read whole. `None`: it has to be.
-fn unasked(
-    body: &[u8],
-    read: json::ReadOptions,
-    current: &Current,
-    namespace: &impl Fn(&str) -> KnownNamespace,
-) -> Option<Outcome> {
-    let outline = outline(body, read, |group, kind| current.policies.asks_for(group, kind))?;
-    let answer = admit::unasked(&outline, current)?;
-    // A Namespace that cannot be found is a fault whether it is needed or not.
-    let lives_in_none = outline.namespace.is_empty() || outline.group.is_empty() && outline.kind == "Namespace";
-    if !lives_in_none && matches!(namespace(outline.namespace), KnownNamespace::Ask) {
-        return None;
-    }
-    Some(Outcome {
-        status: Some(Status::Allow),
-        dry_run: outline.dry_run,
-        ..Outcome::new(200, answer.write(outline.uid, outline.version))
-    })
 }
 
 /// What is known of the Namespace that a request's object lives in; nobody is asked about what lives in none.

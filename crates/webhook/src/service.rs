@@ -240,8 +240,8 @@ async fn answer(shared: &Arc<Shared>, path: Path, mut body: Incoming, until: Ins
     // What is small is read here: that takes no longer than decrypting it did, and less than waking a thread for it.
     let mut step = Step::Later;
     if bytes.len() <= SMALL {
-        let glance = AssertUnwindSafe(|| begin(shared, path, &bytes, true));
-        step = match catch_unwind(glance) {
+        let read = AssertUnwindSafe(|| begin(shared, path, &bytes, true));
+        step = match catch_unwind(read) {
             Ok(step) => step,
             Err(_) => return failed(shared, pool::Fault::Panicked, &bytes),
         };
@@ -294,7 +294,7 @@ async fn answer(shared: &Arc<Shared>, path: Path, mut body: Incoming, until: Ins
             };
             told_by(shared, shared.pool.run(job), identity, until).await
         }
-        // Who does not glance leaves nothing for later.
+        // Who is in no hurry leaves nothing for later.
         Step::Later => failed(shared, pool::Fault::Panicked, &bytes),
     }
 }
@@ -317,9 +317,16 @@ async fn told_by(
 }
 
 /// Reads a review, and answers it when no policy is to be asked.
-fn begin(shared: &Shared, path: Path, bytes: &[u8], glance: bool) -> Step {
+fn begin(shared: &Shared, path: Path, bytes: &[u8], hurry: bool) -> Step {
+    let current = shared.source.current();
     let namespace = |name: &str| shared.source.namespace(name);
-    admission::begin(path, bytes, shared.source.current(), namespace, &shared.options, glance)
+    if path == Path::Admit
+        && let Some(current) = &current
+        && let Some(outcome) = admission::glance(bytes, current, namespace, &shared.options)
+    {
+        return Step::Done(outcome);
+    }
+    admission::begin(path, bytes, current, namespace, &shared.options, hurry)
 }
 
 /// On a judging thread: asks the policies.

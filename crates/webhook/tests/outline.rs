@@ -36,11 +36,14 @@ fn set(criteria: &str) -> String {
     )
 }
 
-fn ask(body: &[u8], current: &Current, options: &Options, glance: bool) -> Option<Outcome> {
-    let nobody = |_: &str| KnownNamespace::Nobody;
-    match admission::begin(Path::Admit, body, Some(current.clone()), nobody, options, glance) {
+fn nobody(_: &str) -> KnownNamespace {
+    KnownNamespace::Nobody
+}
+
+fn read(body: &[u8], current: &Current, options: &Options, hurry: bool) -> Option<Outcome> {
+    match admission::begin(Path::Admit, body, Some(current.clone()), nobody, options, hurry) {
         Step::Done(outcome) => Some(outcome),
-        Step::Judge(ready) => (!glance).then(|| {
+        Step::Judge(ready) => (!hurry).then(|| {
             let clock = Clock {
                 now: &|| 0,
                 budget: u64::MAX,
@@ -48,7 +51,7 @@ fn ask(body: &[u8], current: &Current, options: &Options, glance: bool) -> Optio
             };
             admission::judge(&ready, options, clock)
         }),
-        Step::Later if glance => None,
+        Step::Later if hurry => None,
         Step::Later | Step::Namespace(_) => panic!("nothing is left for later"),
     }
 }
@@ -75,12 +78,15 @@ fn variants(request: &Object) -> Vec<Object> {
     out
 }
 
-/// Whether a body is answered at a glance; if so, then as at a look.
+/// Whether a body is answered at a glance. If so, and if it is answered in a hurry, then as one that is read in peace.
 fn is_glanced_at(body: &[u8], current: &Current, options: &Options, what: &str) -> bool {
-    let Some(glance) = ask(body, current, options, true) else {
+    let glance = admission::glance(body, current, nobody, options);
+    let hurry = read(body, current, options, true);
+    let is_glanced_at = glance.is_some();
+    if !is_glanced_at && hurry.is_none() {
         return false;
-    };
-    let look = ask(body, current, options, false).unwrap();
+    }
+    let look = read(body, current, options, false).unwrap();
     let told = |o: &Outcome| {
         (
             o.http,
@@ -89,8 +95,10 @@ fn is_glanced_at(body: &[u8], current: &Current, options: &Options, what: &str) 
             o.dry_run,
         )
     };
-    assert_eq!(told(&glance), told(&look), "{what}\n{}", String::from_utf8_lossy(body));
-    true
+    for quick in glance.iter().chain(&hurry) {
+        assert_eq!(told(quick), told(&look), "{what}\n{}", String::from_utf8_lossy(body));
+    }
+    is_glanced_at
 }
 
 fn bodies(case: &Value) -> impl Iterator<Item = Vec<u8>> {
@@ -126,7 +134,7 @@ fn a_glance_answers_as_a_look() {
             at_a_glance += glanced.count();
         }
     }
-    assert!(at_a_glance > 1_000, "only {at_a_glance} were answered at a glance");
+    assert!(at_a_glance > 800, "only {at_a_glance} were answered at a glance");
 }
 
 /// Words that reviews are made of, and what may take their place.
