@@ -123,14 +123,25 @@ pub fn untouched(
     if !candidates.by_ref().take(GLANCE).all(differs) || candidates.next().is_some() {
         return None;
     }
-    let workloads = options.workloads || policies.judges_workloads();
-    let implies = options.expand
-        && (!policies.expansions().is_empty()
-            || workloads && review.object.as_ref().is_some_and(expansion::is_workload));
-    (!implies).then(|| Decision {
+    let gvk = review.object.as_ref().map(Gvk::of).unwrap_or_default();
+    (!implies(policies, gvk.group, gvk.kind, options)).then(|| Decision {
         revision: policies.shared_revision(),
         ..Decision::default()
     })
+}
+
+/// Whether an object of a group and kind can be matched by a constraint or imply something. If neither what a review is
+/// about nor what it replaces is asked for, then [`evaluate`] with the same options finds nothing in it whatever else
+/// they hold.
+pub fn asks_for(policies: &PolicySet, group: &str, kind: &str, options: &EvaluateOptions<'_>) -> bool {
+    // What cannot be told is for every constraint to refuse in its own words.
+    kind.is_empty() || policies.can_match(group, kind) || implies(policies, group, kind, options)
+}
+
+fn implies(policies: &PolicySet, group: &str, kind: &str, options: &EvaluateOptions<'_>) -> bool {
+    let workloads = options.workloads || policies.judges_workloads();
+    options.expand
+        && (!policies.expansions().is_empty() || workloads && expansion::workload_path_of(group, kind).is_some())
 }
 
 /// Total order: action, message, kind, name, and then whatever else two violations can differ in.

@@ -292,11 +292,6 @@ pub(crate) fn workload_path_of(group: &str, kind: &str) -> Option<&'static [&'st
         .map(|(_, _, path)| *path)
 }
 
-/// Whether [`implied_pod`] may make a Pod of it.
-pub(crate) fn is_workload(object: &Value) -> bool {
-    workload_path(object).is_some()
-}
-
 /// The Pod that one of Kubernetes' own workloads implies, as the API server would default it where policies look:
 /// a volume that is only named is an emptyDir, a Pod on the host's network has its container ports as host ports.
 pub fn implied_pod(object: &Value, namespace: Option<&Value>) -> Option<Implied> {

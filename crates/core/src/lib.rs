@@ -51,7 +51,7 @@ pub mod vetting;
 pub use ask::Engine;
 pub use bundle::Bundle;
 pub use decision::{Action, Decision, Failure, Generated, Spent, Unconfirmed, Violation};
-pub use evaluate::{EvaluateOptions, evaluate, untouched};
+pub use evaluate::{EvaluateOptions, asks_for, evaluate, untouched};
 pub use explain::explain;
 pub use head::Head;
 pub use inventory::Inventory;

@@ -254,14 +254,9 @@ impl PolicySet {
         self.policies.get(at.ok()?)
     }
 
-    /// Whether an object of a group and kind can be matched by a constraint or imply something. If neither what a review
-    /// is about nor what it replaces is asked for, then nothing is found in it whatever else they hold.
-    pub fn asks_for(&self, group: &str, kind: &str) -> bool {
-        // What cannot be told is for every constraint to refuse in its own words.
-        kind.is_empty()
-            || !self.expansions.is_empty()
-            || self.judges_workloads && expansion::workload_path_of(group, kind).is_some()
-            || self.index.asks_for(group, kind)
+    /// Whether some constraint can match an object of a group and kind.
+    pub(crate) fn can_match(&self, group: &str, kind: &str) -> bool {
+        self.index.asks_for(group, kind)
     }
 
     /// Policies that can match a review, in order of kind and name.

@@ -98,12 +98,18 @@ pub(crate) struct Judging {
     /// Time limit for each constraint and object (500ms, 1s, 1m30s)
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
-    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
-    pub(crate) max_memory: usize,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
     /// Threads that judge; all cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Memory {
+    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
+    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
+    pub(crate) max_memory: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -199,9 +205,8 @@ pub(crate) struct Verify {
     /// Time limit for each constraint and object
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
-    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
-    pub(crate) max_memory: usize,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
     #[command(flatten)]
     pub(crate) coverage: Coverage,
 }
@@ -256,9 +261,8 @@ pub(crate) struct Eval {
     /// Time limit (default none)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Memory that the values may take which one evaluation makes (1Mi to 64Gi)
-    #[arg(long, value_name = "BYTES", default_value = "192Mi", value_parser = memory)]
-    pub(crate) max_memory: usize,
+    #[command(flatten)]
+    pub(crate) memory: Memory,
     #[command(flatten)]
     pub(crate) coverage: Coverage,
 }

@@ -55,7 +55,7 @@ impl<'a> Context<'a> {
             point: &self.judging.enforcement_point,
             clock: Some(&clock),
             constraint_budget: u64::try_from(self.judging.timeout.as_nanos()).unwrap_or(u64::MAX),
-            memory: self.judging.max_memory,
+            memory: self.judging.memory.max_memory,
             time_ns: self.time_ns,
             workloads: self.judging.workloads,
             engine: self.judging.engine.engine(),

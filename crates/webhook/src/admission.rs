@@ -232,12 +232,12 @@ pub fn glance(
     namespace: impl Fn(&str) -> KnownNamespace,
     options: &Options,
 ) -> Option<Outcome> {
-    let asked_for = |group: &str, kind: &str| current.policies.asks_for(group, kind);
-    let outline = outline(body, reading(options), asked_for)?;
+    let outline = outline(body, reading(options), |group, kind| {
+        admit::asks_for(current, group, kind)
+    })?;
     let answer = admit::unasked(&outline, current)?;
     // A Namespace that cannot be found is a fault whether it is needed or not.
-    let lives_in_none = outline.namespace.is_empty() || outline.group.is_empty() && outline.kind == "Namespace";
-    if !lives_in_none && matches!(namespace(outline.namespace), KnownNamespace::Ask) {
+    if let KnownNamespace::Ask = lives_in(outline.namespace, outline.is_namespace(), namespace) {
         return None;
     }
     Some(Outcome {
@@ -284,7 +284,7 @@ pub fn begin(
         Ok(warnings) => warnings,
         Err(judged) => return Step::Done(done(&request, *judged, options)),
     };
-    let found = match lives_in(&request, namespace) {
+    let found = match lives_in(request.text(&["namespace"]), request.is_namespace(), namespace) {
         KnownNamespace::Found(value) => Some(value),
         KnownNamespace::Nobody => None,
         KnownNamespace::Ask => {
@@ -303,11 +303,11 @@ pub fn begin(
 }
 
 /// What is known of the Namespace that a request's object lives in; nobody is asked about what lives in none.
-fn lives_in(request: &Request, namespace: impl Fn(&str) -> KnownNamespace) -> KnownNamespace {
-    match request.text(&["namespace"]) {
-        "" => KnownNamespace::Nobody,
-        _ if request.is_namespace() => KnownNamespace::Nobody,
-        name => namespace(name),
+fn lives_in(name: &str, is_namespace: bool, namespace: impl Fn(&str) -> KnownNamespace) -> KnownNamespace {
+    if name.is_empty() || is_namespace {
+        KnownNamespace::Nobody
+    } else {
+        namespace(name)
     }
 }
 

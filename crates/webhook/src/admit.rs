@@ -97,20 +97,29 @@ pub(crate) fn unasked(outline: &Outline<'_>, current: &Current) -> Option<Answer
     if is_excluded(current, subject) {
         return Some(excluded(current));
     }
-    let asks = |object: Head<'_>| current.policies.asks_for(object.group(), object.kind());
+    let asks = |object: Head<'_>| asks_for(current, object.group(), object.kind());
     (!outline.objects().any(asks)).then(|| Answer {
         revision: Some(current.policies.shared_revision()),
         ..Answer::allow("")
     })
 }
 
-/// The answer to a review that no constraint matches, which takes no evaluation; `None`: ask [`judge`].
-pub(crate) fn untouched(review: &Review, current: &Current, warnings: &[String], options: &Options) -> Option<Judged> {
-    let asked = EvaluateOptions {
+/// Whether policies ask for a group and kind.
+pub(crate) fn asks_for(current: &Current, group: &str, kind: &str) -> bool {
+    regent_core::asks_for(&current.policies, group, kind, &asked())
+}
+
+/// What every way of answering asks the policies with.
+fn asked<'a>() -> EvaluateOptions<'a> {
+    EvaluateOptions {
         point: POINT_WEBHOOK,
         ..EvaluateOptions::default()
-    };
-    let decision = regent_core::untouched(&current.policies, review, &current.inventory, &asked)?;
+    }
+}
+
+/// The answer to a review that no constraint matches, which takes no evaluation; `None`: ask [`judge`].
+pub(crate) fn untouched(review: &Review, current: &Current, warnings: &[String], options: &Options) -> Option<Judged> {
+    let decision = regent_core::untouched(&current.policies, review, &current.inventory, &asked())?;
     Some(told(decision, warnings.to_vec(), options))
 }
 
@@ -128,7 +137,6 @@ pub(crate) fn judge(
         review,
         &current.inventory,
         &EvaluateOptions {
-            point: POINT_WEBHOOK,
             clock: Some(clock.now),
             constraint_budget: u64::try_from(options.constraint_time.as_nanos()).unwrap_or(u64::MAX),
             memory: options.memory,
@@ -138,7 +146,7 @@ pub(crate) fn judge(
             measure: true,
             engine: options.engines.for_review(&request.uid),
             second: options.engines.second,
-            ..EvaluateOptions::default()
+            ..asked()
         },
     );
     if request.is_secret() {

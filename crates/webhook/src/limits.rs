@@ -68,7 +68,7 @@ impl Default for Limits {
             idle_time: Duration::from_secs(180),
             default_deadline: Duration::from_secs(10),
             constraint_time: Duration::from_secs(1),
-            memory: 192 * MIB,
+            memory: regent_rego::Limits::default().memory,
             threads: std::thread::available_parallelism()
                 .map_or(2, usize::from)
                 .clamp(2, 1_024),

@@ -12,7 +12,7 @@ pub(crate) struct Outline<'a> {
     pub(crate) uid: &'a str,
     /// `request.kind`.
     pub(crate) group: &'a str,
-    pub(crate) kind: &'a str,
+    kind: &'a str,
     pub(crate) namespace: &'a str,
     pub(crate) dry_run: bool,
     operation: &'a str,
@@ -28,6 +28,11 @@ impl<'a> Outline<'a> {
         } else {
             self.object
         }
+    }
+
+    /// Whether it is about a core Namespace.
+    pub(crate) fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.kind == "Namespace"
     }
 
     /// What is judged: the subject and what it replaces.

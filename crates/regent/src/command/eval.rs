@@ -105,7 +105,7 @@ fn evaluate(args: &Eval) -> Result<(Outcome, Vec<Expr>, Option<Coverage>), Faile
         let start = Instant::now();
         let clock = move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut limits = Limits {
-            memory: args.max_memory,
+            memory: args.memory.max_memory,
             ..Limits::default()
         };
         if let Some(timeout) = args.timeout {

@@ -179,7 +179,7 @@ fn run_all(args: &Verify, filter: &Filter, work: &[Work], outcome: &mut Outcome)
         second: second::evaluator(args.engine),
         clock: Some(&clock),
         constraint_budget: u64::try_from(args.timeout.as_nanos()).unwrap_or(u64::MAX),
-        memory: args.max_memory,
+        memory: args.memory.max_memory,
         time_ns: judge::now(),
         coverage: args.coverage.wanted(),
     };
